@@ -1,0 +1,121 @@
+"""Seeded generation and the cache of whole splits.
+
+Clip i of a split is a function of (seed, split, i, spec) alone: each has its own random stream, spawned by
+numpy's SeedSequence from those numbers, so it depends neither on the order nor on how many clips are made.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import tempfile
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator, SeedSequence, default_rng
+from torch import Tensor
+
+from avs.audio import log_mel
+from avs.chimes.render import render_frames, render_wave
+from avs.chimes.scene import draw_scene
+from avs.chimes.shapes import Array
+from avs.chimes.spec import SLOTS, SPLITS, ChimesSpec
+from avs.clip import Clips
+
+VERSION = 1
+
+
+def _random(spec: ChimesSpec, split: str, index: int) -> Generator:
+    if split not in SPLITS:
+        raise ValueError(f"chimes split: found {split!r}, expected one of {', '.join(SPLITS)}")
+    return default_rng(SeedSequence((spec.seed, SPLITS.index(split), index)))
+
+
+def waveform(spec: ChimesSpec, split: str, index: int) -> Array:
+    """The sound of one clip, [F, 15600] at 16 kHz, for listening to it."""
+    return _one(spec, split, index)[1]
+
+
+def _one(spec: ChimesSpec, split: str, index: int) -> tuple[dict[str, Any], Array]:
+    random = _random(spec, split, index)
+    scene, slots = draw_scene(spec, random)
+    count = len(scene.classes)
+    loud = np.zeros((spec.frames, SLOTS + 1), np.uint8)  # value of the mask by slot map
+    label = scene.classes + 1 if spec.variant == "semantic" else np.ones(count, np.int64)
+    loud[:, 1 : count + 1] = scene.sounding * label
+    labelled = np.arange(spec.frames) < (1 if spec.variant == "s4" and split == "train" else spec.frames)
+    row = {
+        "frames": render_frames(spec, scene, slots, random),
+        "masks": np.take_along_axis(loud, slots.reshape(spec.frames, -1).astype(np.int64), 1).reshape(
+            slots.shape
+        ),
+        "labelled": labelled,
+        "valid": np.ones(spec.frames, bool),
+        "slots": slots,
+        "classes": np.concatenate([scene.classes, np.full(SLOTS - count, -1)]).astype(np.int64),
+        "sounding": np.pad(scene.sounding, ((0, 0), (0, SLOTS - count))),
+    }
+    return row, render_wave(scene, random)
+
+
+def generate(spec: ChimesSpec, split: str, count: int, first: int = 0) -> Clips:
+    """Clips `first` to `first + count - 1` of a split."""
+    if count < 1 or first < 0:
+        raise ValueError(f"chimes: found count={count}, first={first}, expected at least one clip from 0 on")
+    columns: dict[str, Tensor] = {}
+    for place, index in enumerate(range(first, first + count)):
+        row, wave = _one(spec, split, index)
+        # One clip at a time: a larger matrix product may round differently, by what else is in it.
+        row["logmel"] = log_mel(torch.from_numpy(wave))[:, 0]
+        for name, value in row.items():
+            tensor = torch.as_tensor(value)
+            if name not in columns:
+                columns[name] = torch.empty((count, *tensor.shape), dtype=tensor.dtype)
+            columns[name][place] = tensor
+    return Clips(**columns)
+
+
+def cache_path(spec: ChimesSpec, split: str, count: int, cache: Path) -> Path:
+    key = json.dumps(
+        {"spec": asdict(spec), "split": split, "count": count, "version": VERSION}, sort_keys=True
+    )
+    return cache / f"chimes-{spec.variant}-{split}-{count}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
+
+
+def load(spec: ChimesSpec, split: str, count: int, cache: Path | None = None) -> Clips:
+    """The first `count` clips of a split, made once and kept in the folder `cache` (None: not kept)."""
+    if cache is None:
+        return generate(spec, split, count)
+    path = cache_path(spec, split, count, cache)
+    if path.exists():
+        return _read(path)
+    clips = generate(spec, split, count)
+    cache.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save({field.name: getattr(clips, field.name) for field in fields(Clips)}, file)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return clips
+
+
+def _read(path: Path) -> Clips:
+    try:
+        return Clips(**torch.load(path, weights_only=True))
+    except (
+        RuntimeError,
+        EOFError,
+        TypeError,
+        ValueError,
+        KeyError,
+        OSError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise ValueError(
+            f"{path}: found no readable chimes cache, expected the file that `load` wrote; delete it"
+        ) from error

@@ -1,0 +1,81 @@
+"""Counterfactual lists satisfy their definitions, row by row."""
+
+import math
+
+import pytest
+import torch
+
+from avs.chimes import ChimesSpec, generate
+from avs.counterfactual import counterfactual_batch, donors
+from avs.normalise import logmel_to_grid
+
+
+def heard(clips, clip, frame):
+    return set(clips.classes[clip][clips.sounding[clip, frame]].tolist())
+
+
+def rows(given):
+    columns = (given.clip_idx, given.frame_idx, given.donor_clip, given.donor_frame)
+    return zip(*(column.tolist() for column in columns), given.masks, strict=True)
+
+
+def test_other_sounds_nothing_that_sounds_here(ms3):
+    given = donors(ms3, "other", seed=1)
+    assert len(given) == 24 * 5
+    for clip, frame, donor, when, mask in rows(given):
+        assert clip != donor and heard(ms3, donor, when)
+        assert not heard(ms3, clip, frame) & heard(ms3, donor, when)
+        assert torch.equal(mask, ms3.masks[clip, frame])
+
+
+@pytest.mark.parametrize("name", ["ms3", "semantic"])
+def test_swap_sounds_the_silent_visible_object_alone(name, request):
+    clips = request.getfixturevalue(name)
+    given = donors(clips, "swap", seed=1)
+    assert len(given) == 24 * 5
+    for clip, frame, donor, when, mask in rows(given):
+        (label,) = heard(clips, donor, when)
+        assert clip != donor and label not in heard(clips, clip, frame)
+        slot = clips.classes[clip].tolist().index(label)
+        seen = clips[clip].objects[frame, slot]
+        assert seen.any() and torch.equal(mask, seen * (label + 1 if name == "semantic" else 1))
+        assert not (mask.bool() & clips.masks[clip, frame].bool()).any()
+
+
+def test_mute_is_digital_silence(ms3):
+    given = donors(ms3, "mute")
+    batch = counterfactual_batch(ms3, given, torch.arange(4))
+    assert torch.equal(batch["logmel"], logmel_to_grid(torch.full((4, 1, 96, 64), math.log(0.01))))
+    assert torch.equal(batch["mask"], ms3.masks[0, :4].long())
+
+
+@pytest.mark.parametrize("kind", ["other", "swap", "mute"])
+def test_batch_has_the_frames_own_picture_and_the_donors_sound(ms3, kind):
+    given, chosen = donors(ms3, kind, seed=2), torch.tensor([5, 17, 80])
+    batch = counterfactual_batch(ms3, given, chosen)
+    own = ms3.frame_batch(given.clip_idx[chosen], given.frame_idx[chosen])
+    lent = ms3.frame_batch(given.donor_clip[chosen], given.donor_frame[chosen])
+    assert batch.keys() == own.keys() and all(batch[k].dtype == own[k].dtype for k in own)
+    assert torch.equal(batch["image"], own["image"])
+    assert torch.equal(batch["mask"], given.masks[chosen].long())
+    assert torch.equal(batch["logmel"], lent["logmel"]) == (kind != "mute")
+
+
+@pytest.mark.parametrize("kind", ["other", "swap"])
+def test_the_list_is_fixed_by_its_seed(ms3, kind):
+    first, again, moved = donors(ms3, kind, seed=3), donors(ms3, kind, seed=3), donors(ms3, kind, seed=4)
+    assert torch.equal(first.donor_clip, again.donor_clip) and torch.equal(
+        first.donor_frame, again.donor_frame
+    )
+    assert not torch.equal(first.donor_clip, moved.donor_clip)
+
+
+def test_no_donor_is_said():
+    alone = generate(ChimesSpec(size=32), "val", 1)
+    for kind in ("other", "swap"):
+        with pytest.raises(
+            ValueError, match="found no donor for clip 0 in 5 sounding frames.*use more clips"
+        ):
+            donors(alone, kind)
+    with pytest.raises(ValueError, match="'loud', expected one of other, swap, mute"):
+        donors(alone, "loud")
