@@ -1,0 +1,98 @@
+"""What the families share: norms, activations, residual sub-layers, attention, feed-forward, convolution blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isqrt, log2, sqrt
+
+from graph.graph import Graph
+from graph.ops import Act, Add, Conv, Drop, Linear, MatMul, Norm, Score, View
+from graph.spec import Spec
+
+
+def norm(g: Graph, name: str, x: str, spec: Spec, *, axis: int = -1) -> str:
+    """The spec's norm: batch, or LayerNorm on tokens and GroupNorm on maps."""
+    channels = g[x].shape[axis]
+    if spec.norm == "batch":
+        return g(name, Norm(form="batch", channels=channels, axis=axis), x)
+    if axis == 0:
+        return g(name, Norm(form="group", channels=channels, groups=min(32, channels), axis=0), x)
+    return g(name, Norm(form="layer", channels=channels, axis=-1), x)
+
+
+def act(g: Graph, name: str, x: str, spec: Spec, *, axis: int = -1, fn: str = "") -> str:
+    chosen = fn or spec.act
+    return g(name, Act(fn=chosen, axis=axis, ceiling=spec.ceiling if chosen == "relu" else 0.0), x)
+
+
+def conv_block(
+    g: Graph, name: str, x: str, cout: int, spec: Spec, *, kernel: int = 1, stride: int = 1, fn: str | None = "relu"
+) -> str:
+    """Conv (name.0), norm (name.1), activation (name.2) on a map; ``fn=None`` leaves the activation out."""
+    with g.scope(name):
+        op = Conv(cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=False)
+        y = norm(g, "1", g("0", op, x), spec, axis=0)
+        return y if fn is None else act(g, "2", y, spec, axis=0, fn=fn)
+
+
+def linear(g: Graph, name: str, x: str, cout: int, *, bias: bool = True, init: str = "xavier") -> str:
+    return g(name, Linear(cin=g[x].shape[-1], cout=cout, bias=bias, init=init), x)
+
+
+def dropped(g: Graph, name: str, x: str, spec: Spec) -> str:
+    return g(name, Drop(p=spec.dropout), x) if spec.dropout else x
+
+
+def sublayer(g: Graph, name: str, x: str, f: Callable[[str], str], spec: Spec) -> str:
+    """norm(x + f(x)), as the papers have it, or x + f(norm(x))."""
+    if spec.pre_norm:
+        return g(f"{name}_add", Add(), x, f(norm(g, name, x, spec)))
+    return norm(g, name, g(f"{name}_add", Add(), x, f(x)), spec)
+
+
+HEADS_FIRST = "n (h d) -> h n d"
+HEADS_TRANSPOSED = "n (h d) -> h d n"
+HEADS_MERGED = "h n d -> n (h d)"
+
+
+def attention(g: Graph, name: str, query: str, memory: str, spec: Spec, *, bias: bool = True) -> str:
+    """Multi-head attention of ``query`` [N, C] over ``memory`` [M, C]."""
+    head = spec.hidden // spec.heads
+    sizes = (("h", spec.heads),)
+    with g.scope(name):
+        q, k, v = (
+            linear(g, f"{part}_proj", source, spec.hidden, bias=bias)
+            for part, source in (("q", query), ("k", memory), ("v", memory))
+        )
+        if spec.attention == "linear":
+            mixed = _linear_attention(g, q, k, v, spec)
+        else:
+            qh = g("q_heads", View(pattern=HEADS_FIRST, sizes=sizes), q)
+            kh = g("k_heads", View(pattern=HEADS_TRANSPOSED, sizes=sizes), k)
+            vh = g("v_heads", View(pattern=HEADS_FIRST, sizes=sizes), v)
+            logits = g("logits", MatMul(inner=head, scale=1 / sqrt(head)), qh, kh)
+            weights = dropped(g, "drop", g("score", Score(), logits), spec)
+            mixed = g("mixed", MatMul(inner=g[vh].shape[1]), weights, vh)
+        return linear(g, "out_proj", g("merged", View(pattern=HEADS_MERGED), mixed), spec.hidden, bias=bias)
+
+
+def _linear_attention(g: Graph, q: str, k: str, v: str, spec: Spec) -> str:
+    """relu(q) (relu(k)^T v) * 2**-round(log2 M): no softmax, so spikes of q, k and v suffice. [h, N, d]."""
+    sizes = (("h", spec.heads),)
+    q, k = (act(g, f"{n}_act", norm(g, f"{n}_norm", x, spec), spec, fn="relu") for n, x in (("q", q), ("k", k)))
+    v = norm(g, "v_norm", v, spec)
+    qh = g("q_heads", View(pattern=HEADS_FIRST, sizes=sizes), q)
+    kh = g("k_heads", View(pattern=HEADS_TRANSPOSED, sizes=sizes), k)
+    vh = g("v_heads", View(pattern=HEADS_FIRST, sizes=sizes), v)
+    heads, head, keys = g[kh].shape
+    states = g("states", MatMul(inner=keys), kh, vh)
+    return g("mixed", MatMul(inner=head, scale=2.0 ** -round(log2(keys * isqrt(head)))), qh, states)
+
+
+def feed_forward(g: Graph, x: str, width: int, spec: Spec) -> str:
+    """linear2(act(linear1(x)))"""
+    y = linear(g, "linear1", x, width)
+    if spec.norm == "batch":
+        y = norm(g, "hidden_norm", y, spec)
+    y = dropped(g, "ffn_drop", act(g, "act", y, spec), spec)
+    return linear(g, "linear2", y, g[x].shape[-1])

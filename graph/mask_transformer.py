@@ -1,0 +1,236 @@
+"""The skeleton that AVSegFormer and MI-AVS share: neck, query generator, deformable encoder, decoder, mask head.
+
+Frames are independent: image [3, H, W] and log-mel [1, 96, 64] of one second in, mask logits [classes, H, W] out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graph.backbones import AUDIO, BACKBONES
+from graph.blocks import act, attention, conv_block, feed_forward, linear, norm, sublayer
+from graph.graph import Graph
+from graph.ops import (
+    Add,
+    Concat,
+    Const,
+    Conv,
+    DeformSample,
+    Expand,
+    Input,
+    MatMul,
+    Param,
+    Quantize,
+    Score,
+    Slice,
+    Upsample,
+    View,
+)
+from graph.spec import Spec
+
+TOKENS = "c h w -> (h w) c"
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What a fusion block returns: the mask feature after the gate, and its extra training outputs by name."""
+
+    feature: str
+    training: dict[str, str]
+
+
+Fusion = Callable[[Graph, str, str, Spec], Fused]
+
+
+def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
+    g = Graph(name=name)
+    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6))
+    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5))
+    with g.scope("backbone"):
+        features = BACKBONES[spec.backbone](g, image, spec)
+    with g.scope("audio"):
+        token = AUDIO[spec.audio](g, logmel, spec)
+    audio = linear(g, "audio_proj", token, spec.hidden)
+    with g.scope("head"):
+        levels = neck(g, features, spec)
+        queries = query_generator(g, audio, image, spec)
+        memory = encoder(g, levels[1:], spec)
+        queries = decoder(g, queries, memory, spec)
+        feature = mask_feature(g, levels[0], memory, spec)
+        with g.scope("fusion_block"):
+            fused = fusion(g, feature, audio, spec)
+        logits = mask_head(g, queries, fused.feature, spec)
+    g.output("mask", logits)
+    for key, value in {"mask_feature": feature, "audio_token": audio, **fused.training}.items():
+        g.output(key, value, training=True)
+    return g
+
+
+def neck(g: Graph, features: list[str], spec: Spec) -> list[str]:
+    """A 1x1 convolution and a norm to each level: the finest to ``mask_dim``, the rest to ``hidden``."""
+    widths = (spec.mask_dim, *(spec.hidden for _ in features[1:]))
+    return [
+        conv_block(g, f"in_proj.{i}", x, width, spec, fn=None)
+        for i, (x, width) in enumerate(zip(features, widths, strict=True))
+    ]
+
+
+def query_generator(g: Graph, audio: str, image: str, spec: Spec) -> str:
+    """Learned queries that attend to themselves and to the sound of the second; plus a second learned table."""
+    with g.scope("query_generator"):
+        table = g("query.weight", Param(dims=(spec.queries, spec.hidden)))
+        q = g("query.frames", Expand(to="once"), table, image) if spec.pre_norm else table
+        for i in range(spec.query_layers):
+            with g.scope(f"layers.{i}"):
+                q = sublayer(g, "norm1", q, lambda x: attention(g, "self_attn", x, x, spec, bias=False), spec)
+                q = sublayer(g, "norm2", q, lambda x: attention(g, "cross_attn", x, audio, spec, bias=False), spec)
+                q = sublayer(g, "norm3", q, lambda x: _ffn(g, x, spec.query_ffn, spec), spec)
+    return g("queries", Add(), q, g("learnable_query.weight", Param(dims=(spec.queries, spec.hidden))))
+
+
+def _ffn(g: Graph, x: str, width: int, spec: Spec) -> str:
+    with g.scope("ffn"):
+        return feed_forward(g, x, width, spec)
+
+
+def encoder(g: Graph, levels: list[str], spec: Spec) -> str:
+    """Multi-scale deformable self-attention over the tokens of three levels. -> memory [S, C]."""
+    tokens = [g(f"tokens.{i}", View(pattern=TOKENS), x) for i, x in enumerate(levels)]
+    src = g("src", Concat(axis=0), *tokens)
+    total = g[src].shape[0]
+    sine = g("positions", Const(recipe="sine", dims=(total, spec.hidden), levels=spec.levels))
+    embed = g("level_embed", Param(dims=(len(levels), spec.hidden)))
+    spread = [
+        g(
+            f"level.{i}",
+            Add(),
+            g(f"sine.{i}", Slice(axis=0, start=a, stop=b), sine),
+            g(f"embed.{i}", Slice(axis=0, start=i, stop=i + 1), embed),
+        )
+        for i, (a, b) in enumerate(_spans(spec))
+    ]
+    position = g("position", Concat(axis=0), *spread)
+    if spec.position_bits:
+        position = g("position_grid", Quantize(bits=spec.position_bits), position)
+    reference = g("reference", Const(recipe="reference", dims=(total, len(levels), 2), levels=spec.levels))
+    if spec.pre_norm:
+        src = g("src_positioned", Add(), src, position)
+    for i in range(spec.encoder_layers):
+        with g.scope(f"transformer.encoder.layers.{i}"):
+
+            def deformed(x: str) -> str:
+                query = x if spec.pre_norm else g("query", Add(), x, position)
+                return deformable_attention(g, "self_attn", query, x, reference, spec)
+
+            src = sublayer(g, "norm1", src, deformed, spec)
+            src = sublayer(g, "norm2", src, lambda x: feed_forward(g, x, spec.ffn, spec), spec)
+    return src
+
+
+def _spans(spec: Spec) -> list[tuple[int, int]]:
+    spans, start = [], 0
+    for h, w in spec.levels:
+        spans.append((start, start + h * w))
+        start += h * w
+    return spans
+
+
+def deformable_attention(g: Graph, name: str, query: str, value: str, reference: str, spec: Spec) -> str:
+    heads, count, points = spec.heads, len(spec.levels), spec.points
+    grouped = (("h", heads), ("l", count), ("p", points))
+    with g.scope(name):
+        v = linear(g, "value_proj", value, spec.hidden)
+        if spec.norm == "batch":
+            v = norm(g, "value_norm", v, spec)
+        v = g("value", View(pattern="s (h d) -> s h d", sizes=(("h", heads),)), v)
+        init = f"offsets:{heads},{count},{points}"
+        offset = linear(g, "sampling_offsets", query, heads * count * points * 2, init=init)
+        if spec.offset_bits:
+            offset = g("grid", Quantize(bits=spec.offset_bits), offset)
+        offset = g("offset", View(pattern="q (h l p k) -> q h l p k", sizes=(*grouped, ("k", 2))), offset)
+        logits = linear(g, "attention_weights", query, heads * count * points, init="small")
+        if spec.norm == "batch":
+            logits = norm(g, "weights_norm", logits, spec)
+        logits = g("weight_logits", View(pattern="q (h k) -> q h k", sizes=(("h", heads),)), logits)
+        scale = 2.0 ** -max(0, (count * points - 1).bit_length() - 1)
+        weight = g("score", Score(fn=spec.score, scale=scale if spec.score == "relu" else 1.0), logits)
+        weight = g("weight", View(pattern="q h (l p) -> q h l p", sizes=(("p", points),)), weight)
+        op = DeformSample(levels=spec.levels, heads=heads, points=points, channels=spec.hidden // heads)
+        return linear(g, "output_proj", g("sampled", op, v, offset, weight, reference), spec.hidden)
+
+
+def decoder(g: Graph, queries: str, memory: str, spec: Spec) -> str:
+    """Queries attend to themselves and to the whole memory; only the last layer's output is used."""
+    for i in range(spec.decoder_layers):
+        with g.scope(f"transformer.decoder.layers.{i}"):
+            source = norm(g, "memory_norm", memory, spec) if spec.pre_norm else memory
+            queries = sublayer(g, "norm1", queries, lambda x: attention(g, "self_attn", x, x, spec), spec)
+            queries = sublayer(g, "norm2", queries, lambda x, m=source: attention(g, "cross_attn", x, m, spec), spec)
+            queries = sublayer(g, "norm3", queries, lambda x: feed_forward(g, x, spec.ffn, spec), spec)
+    return norm(g, "query_norm", queries, spec) if spec.pre_norm else queries
+
+
+def mask_feature(g: Graph, fine: str, memory: str, spec: Spec) -> str:
+    """out_conv(lateral_conv(finest level) + up(memory of the next level)) -> [mask_dim, H0, W0]."""
+    start, stop = _spans(spec)[0]
+    height, width = spec.levels[0]
+    coarse = g("memory_fine", Slice(axis=0, start=start, stop=stop), memory)
+    if spec.hidden != spec.mask_dim:
+        if spec.pre_norm:
+            coarse = norm(g, "memory_norm", coarse, spec)
+        coarse = linear(g, "memory_proj", coarse, spec.mask_dim)
+    coarse = g("memory_map", View(pattern="(h w) c -> c h w", sizes=(("h", height), ("w", width))), coarse)
+    mode = "nearest" if spec.pre_norm else "bilinear"
+    up = g("memory_up", Upsample(factor=2, mode=mode), coarse)
+    total = g("mask_add", Add(), conv_block(g, "lateral_conv", fine, spec.mask_dim, spec, fn=None), up)
+    if spec.pre_norm:
+        total = act(g, "mask_act", norm(g, "mask_norm", total, spec, axis=0), spec, axis=0, fn="relu")
+    return conv_block(g, "out_conv", total, spec.mask_dim, spec, kernel=3)
+
+
+def mask_head(g: Graph, queries: str, feature: str, spec: Spec) -> str:
+    """fc(feature + mlp(queries x feature)): every query's similarity map is a channel of the MLP's input."""
+    channels, height, width = g[feature].shape
+    if spec.hidden != spec.mask_dim:
+        queries = linear(g, "query_proj", queries, spec.mask_dim)
+        if spec.norm == "batch":
+            queries = norm(g, "query_proj_norm", queries, spec)
+    flat = g("feature_flat", View(pattern="c h w -> c (h w)"), feature)
+    scale = 0.25 if spec.pre_norm else 1.0
+    maps = g("query_maps", MatMul(inner=channels, scale=scale), queries, flat)
+    maps = g("query_map", View(pattern="q (h w) -> q h w", sizes=(("h", height), ("w", width))), maps)
+    with g.scope("mlp.layers"):
+        for i, cout in enumerate(
+            (spec.mlp, spec.mlp, spec.mask_dim) if not spec.pre_norm else (spec.mlp, spec.mask_dim)
+        ):
+            if i:
+                maps = act(g, f"act{i}", maps, spec, axis=0, fn="relu")
+            maps = g(f"{i}", Conv(cin=g[maps].shape[0], cout=cout, bias=True), maps)
+            if spec.norm == "batch":
+                maps = norm(g, f"norm{i}", maps, spec, axis=0)
+    x = g("fc_input", Add(), feature, maps)
+    return fc(g, x, spec)
+
+
+def fc(g: Graph, x: str, spec: Spec) -> str:
+    """Conv3x3, upsample, Conv3x3, ReLU, Conv1x1; the upsampling last where the spec says so."""
+    wide, narrow = spec.fc
+    stride = spec.stem_stride
+
+    def conv3(name: str, x: str, cout: int) -> str:
+        return g(name, Conv(cin=g[x].shape[0], cout=cout, kernel=(3, 3), padding=1, bias=True), x)
+
+    with g.scope("fc"):
+        if spec.pre_norm:
+            x = act(g, "in_act", norm(g, "in_norm", x, spec, axis=0), spec, axis=0, fn="relu")
+        x = conv3("0", x, wide)
+        if spec.upsample_last:
+            x = act(g, "act0", norm(g, "norm0", x, spec, axis=0), spec, axis=0, fn="relu")
+        else:
+            x = g("1", Upsample(factor=stride), x)
+        x = conv3("2", x, narrow)
+        x = norm(g, "norm2", x, spec, axis=0) if spec.norm == "batch" else x
+        x = act(g, "3", x, spec, axis=0, fn="relu")
+        x = g("4", Conv(cin=narrow, cout=spec.classes, bias=spec.upsample_last, init="small"), x)
+        return g("up", Upsample(factor=stride), x) if spec.upsample_last else x

@@ -1,0 +1,46 @@
+"""MI-AVS: the mask transformer with a mutual-information map for its fusion.
+
+T(v, a) = fc3(relu(fc2(relu(fc1([v; a]))))) for every pixel v of the mask feature and the sound a;
+gate = sigmoid(proj(sum_v T(v, a) v)), on the feature's channels. The published sum runs over pixels unscaled; a spec with
+pre-norm divides it by their number, a power of two. fc1 of a concatenation is written as the sum of two layers, so that the
+half that reads the sound is computed once and not once a pixel.
+"""
+
+from __future__ import annotations
+
+from graph.blocks import act, linear, norm
+from graph.graph import Graph
+from graph.mask_transformer import TOKENS, Fused, build
+from graph.ops import Add, Gate, MatMul, Mul, View
+from graph.spec import Spec
+
+
+def information(g: Graph, feature: str, audio: str, spec: Spec) -> Fused:
+    pixels = g("pixels", View(pattern=TOKENS), feature)
+    count = g[pixels].shape[0]
+    if spec.hidden != spec.mask_dim:
+        audio = linear(g, "audio_proj", audio, spec.mask_dim)
+        audio = norm(g, "audio_norm", audio, spec)
+    with g.scope("mine"):
+        hidden = g(
+            "fc1_sum",
+            Add(),
+            linear(g, "fc1_pixels", pixels, spec.critic[0]),
+            linear(g, "fc1_audio", audio, spec.critic[0], bias=False),
+        )
+        for i, width in enumerate(spec.critic, 1):
+            hidden = hidden if i == 1 else linear(g, f"fc{i}", hidden, width)
+            if spec.norm == "batch":
+                hidden = norm(g, f"norm{i}", hidden, spec)
+            hidden = act(g, f"act{i}", hidden, spec, fn="relu")
+        score = linear(g, "fc3", hidden, 1)
+    row = g("score_row", View(pattern="n 1 -> 1 n"), score)
+    scale = 1.0 / count if spec.pre_norm else 1.0
+    pooled = g("pooled", MatMul(inner=count, scale=scale), row, pixels)
+    gate = g("gate", Gate(fn=spec.gate), linear(g, "proj", pooled, spec.mask_dim))
+    gate = g("channels", View(pattern="1 c -> c 1 1"), gate)
+    return Fused(g("gated", Mul(), feature, gate), {"mi_map": score})
+
+
+def miavs(spec: Spec) -> Graph:
+    return build("miavs", spec, information)

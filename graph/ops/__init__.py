@@ -1,0 +1,60 @@
+"""The vocabulary of the graph: about thirty frozen ops, no tensors in them."""
+
+from graph.ops.base import REGISTRY, Fanout, Op, size
+from graph.ops.firing import Act, Firing, Gate, Mask, Score, Site
+from graph.ops.layout import (
+    Concat,
+    Decode,
+    Drop,
+    Expand,
+    Fold,
+    Pool,
+    Quantize,
+    Reduce,
+    Slice,
+    Unfold,
+    Upsample,
+    View,
+)
+from graph.ops.products import Add, DeformSample, MatMul, Mul
+from graph.ops.sources import Const, Input, Output, Param
+from graph.ops.weighted import Conv, LayerScale, Linear, Norm
+
+REGISTRY.pop("Firing")  # an abstract base, never a node
+
+__all__ = [
+    "REGISTRY",
+    "Act",
+    "Add",
+    "Concat",
+    "Const",
+    "Conv",
+    "Decode",
+    "DeformSample",
+    "Drop",
+    "Expand",
+    "Fanout",
+    "Firing",
+    "Fold",
+    "Gate",
+    "Input",
+    "LayerScale",
+    "Linear",
+    "Mask",
+    "MatMul",
+    "Mul",
+    "Norm",
+    "Op",
+    "Output",
+    "Param",
+    "Pool",
+    "Quantize",
+    "Reduce",
+    "Score",
+    "Site",
+    "Slice",
+    "Unfold",
+    "Upsample",
+    "View",
+    "size",
+]

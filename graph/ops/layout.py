@@ -1,0 +1,181 @@
+"""Layout and resolution: ``View Concat Slice Reduce Pool Upsample Fold Unfold Drop Quantize``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graph.ops.base import Keep, Op, size
+from graph.pattern import Pattern
+from graph.values import REAL, Clock, Integer, Kind, Shape, Spike, magnitude
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(Keep, Op):
+    """Reshape and permute by a pattern: ``"c h w -> (h w) c"``; unknown factors come from ``sizes``."""
+
+    pattern: str
+    sizes: tuple[tuple[str, int], ...] = ()
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return Pattern.parse(self.pattern, self.sizes).resolve(inputs[0]).out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concat(Op):
+    """Concatenate along ``axis``. Spikes of one scale stay spikes; of several scales, real."""
+
+    arity: ClassVar[int | None] = None
+    axis: int = 0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        first, axis = inputs[0], self.axis % len(inputs[0])
+        for other in inputs[1:]:
+            if other[:axis] + other[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+                raise ValueError(f"Concat along axis {self.axis} does not fit shapes {first} and {other}")
+        return (*first[:axis], sum(s[axis] for s in inputs), *first[axis + 1 :])
+
+    def kind(self, *kinds: Kind) -> Kind:
+        return kinds[0] if isinstance(kinds[0], Spike) and len(set(kinds)) == 1 else REAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice(Keep, Op):
+    """y = x[start:stop] along ``axis``."""
+
+    axis: int = 0
+    start: int = 0
+    stop: int
+
+    def shape(self, *inputs: Shape) -> Shape:
+        axis = self.axis % len(inputs[0])
+        if not 0 <= self.start < self.stop <= inputs[0][axis]:
+            raise ValueError(f"Slice {self.start}:{self.stop} does not fit axis {axis} of {inputs[0]}")
+        return (*inputs[0][:axis], self.stop - self.start, *inputs[0][axis + 1 :])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduce(Op):
+    """Sum, mean or max over ``axes``, kept with length 1."""
+
+    fn: str = "mean"
+    axes: tuple[int, ...] = (-1,)
+
+    def _axes(self, rank: int) -> set[int]:
+        return {a % rank for a in self.axes}
+
+    def shape(self, *inputs: Shape) -> Shape:
+        axes = self._axes(len(inputs[0]))
+        return tuple(1 if i in axes else n for i, n in enumerate(inputs[0]))
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return size(out) if self.fn == "mean" else 0
+
+    def kind(self, *kinds: Kind) -> Kind:
+        return kinds[0] if self.fn == "max" else REAL  # the bound of a sum needs a shape; real is the safe claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Op):
+    """Max or average over windows of [C, H, W]. Max keeps spikes; an average of spikes is an integer."""
+
+    fn: str = "max"
+    kernel: int = 2
+    stride: int = 2
+    padding: int = 0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, *lengths = inputs[0]
+        return (channels, *((n + 2 * self.padding - self.kernel) // self.stride + 1 for n in lengths))
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return size(out) if self.fn == "avg" else 0
+
+    def kind(self, *kinds: Kind) -> Kind:
+        bound = magnitude(kinds[0])
+        if self.fn == "max" or bound is None:
+            return kinds[0]
+        return Integer(bound * self.kernel**2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsample(Op):
+    """Resize [C, H, W] by an integer ``factor``; nearest keeps spikes, bilinear (half-pixel centres) is real."""
+
+    factor: int = 2
+    mode: str = "bilinear"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, *lengths = inputs[0]
+        return (channels, *(n * self.factor for n in lengths))
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return 4 * size(out) if self.mode == "bilinear" else 0
+
+    def kind(self, *kinds: Kind) -> Kind:
+        return kinds[0] if self.mode == "nearest" else REAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfold(Keep, Op):
+    """Batch of frames -> clips: [B F, ...] -> [B, F, ...]; the shape gains a leading F."""
+
+    frames: int
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (self.frames, *inputs[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold(Keep, Op):
+    """Clips -> batch of frames: [B, F, ...] -> [B F, ...]."""
+
+    frames: int
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if inputs[0][0] != self.frames:
+            raise ValueError(f"Fold of {self.frames} frames does not fit shape {inputs[0]}")
+        return inputs[0][1:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop(Keep, Op):
+    """Dropout (``path`` = False) or DropPath in training, identity after. One mask per clip, shared over steps."""
+
+    p: float
+    path: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize(Op):
+    """y = round(x * 2**bits) / 2**bits, straight-through; identity in the real-valued dialect."""
+
+    bits: int
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return 0  # a shift and a truncation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expand(Keep, Op):
+    """static -> once (second argument: any once value, for its batch), or once -> stepped (repeat T times)."""
+
+    arity: ClassVar[int | None] = None
+    to: str = "stepped"
+
+    def clock(self, *clocks: Clock) -> Clock:
+        return Clock.STEPPED if self.to == "stepped" else Clock.ONCE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decode(Op):
+    """stepped -> once: the mean over the T steps. Of spikes: a count over T, so an integer and no longer an event."""
+
+    steps: int
+
+    def clock(self, *clocks: Clock) -> Clock:
+        return Clock.ONCE
+
+    def kind(self, *kinds: Kind) -> Kind:
+        bound = magnitude(kinds[0])
+        return REAL if bound is None else Integer(bound * self.steps)

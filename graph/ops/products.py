@@ -1,0 +1,111 @@
+"""Products of two values: ``MatMul``, ``DeformSample``, ``Mul``; and ``Add``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graph.ops.base import Op, broadcast, size
+from graph.values import REAL, Integer, Kind, Shape, magnitude
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatMul(Op):
+    """y = scale * a b on the last two axes, leading axes equal. ``scale`` is a constant (1/sqrt(d), or 2**-k)."""
+
+    events_on: ClassVar[tuple[int, ...]] = (0, 1)
+    arity: ClassVar[int | None] = 2
+    inner: int
+    scale: float = 1.0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        a, b = inputs
+        if a[-1] != self.inner or b[-2] != self.inner:
+            raise ValueError(f"MatMul over {self.inner} does not fit shapes {a} and {b}")
+        return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
+
+    def macs(self, out: Shape, *inputs: Shape) -> int:
+        return size(out) * self.inner
+
+    def kind(self, *kinds: Kind) -> Kind:
+        a, b = (magnitude(k) for k in kinds)
+        return REAL if a is None or b is None else Integer(a * b * self.inner)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeformSample(Op):
+    """Multi-scale deformable sampling (Deformable DETR).
+
+    y[q, h] = sum_{l, p} A[q, h, l, p] * bilinear(V_l[h], ref[q, l] * (W_l, H_l) + offset[q, h, l, p] - 1/2)
+
+    args: value [S, h, d], offset [Q, h, L, P, 2] in pixels of its level, weight [Q, h, L, P], reference [Q, L, 2] in
+    0..1. Out [Q, h*d]. Taps outside a level read zero. Locations are always real; the sampled value and the weight may
+    be spikes. MACs are the channel products of the four taps; the four coefficients times A are extra multiplies.
+    """
+
+    events_on: ClassVar[tuple[int, ...]] = (0,)
+    arity: ClassVar[int | None] = 4
+    levels: tuple[tuple[int, int], ...]
+    heads: int
+    points: int
+    channels: int
+
+    def samples(self, queries: int) -> int:
+        return queries * self.heads * len(self.levels) * self.points
+
+    def shape(self, *inputs: Shape) -> Shape:
+        value, offset, weight, reference = inputs
+        queries, count = reference[0], len(self.levels)
+        wanted = (
+            (sum(h * w for h, w in self.levels), self.heads, self.channels),
+            (queries, self.heads, count, self.points, 2),
+            (queries, self.heads, count, self.points),
+            (queries, count, 2),
+        )
+        for found, want in zip((value, offset, weight, reference), wanted, strict=True):
+            if found != want:
+                raise ValueError(f"DeformSample expects shape {want}, found {found}")
+        return (queries, self.heads * self.channels)
+
+    def macs(self, out: Shape, *inputs: Shape) -> int:
+        return self.samples(out[0]) * 4 * self.channels
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return self.macs(out, *inputs) + self.coefficient_multiplies(out)
+
+    def coefficient_multiplies(self, out: Shape) -> int:
+        return self.samples(out[0]) * 8  # four bilinear coefficients, each then times the attention weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mul(Op):
+    """y = a * b, broadcast: a gate on a feature."""
+
+    arity: ClassVar[int | None] = 2
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return broadcast(*inputs)
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return size(out)
+
+    def kind(self, *kinds: Kind) -> Kind:
+        a, b = (magnitude(k) for k in kinds)
+        return REAL if a is None or b is None else Integer(a * b)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Op):
+    """y = a + b, broadcast. The sum of spikes of one scale is an integer; of anything else, real."""
+
+    arity: ClassVar[int | None] = 2
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return broadcast(*inputs)
+
+    def kind(self, *kinds: Kind) -> Kind:
+        a, b = kinds
+        scales = {getattr(k, "scale", None) for k in kinds}
+        if None in scales or len(scales) > 1:
+            return REAL
+        return Integer((magnitude(a) or 0) + (magnitude(b) or 0))

@@ -1,0 +1,8 @@
+"""Graph -> graph: where it spikes, when it is computed, what can be folded, what still multiplies."""
+
+from graph.passes.clocks import synchronise
+from graph.passes.fold import Folding, fold
+from graph.passes.lint import Finding, Lint, lint
+from graph.passes.spikify import SpikeSpec, spikify
+
+__all__ = ["Finding", "Folding", "Lint", "SpikeSpec", "fold", "lint", "spikify", "synchronise"]

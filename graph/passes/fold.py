@@ -1,0 +1,73 @@
+"""``fold``: where each batch norm and each step goes at inference. Structure only; ``convert/fold.py`` moves the numbers.
+
+A norm moves into the *preceding* Conv or Linear when that feeds nothing else and shares its weights with nobody; else
+into the thresholds of the neurons it feeds, when it feeds nothing but neurons; else it stays, and is charged. A learnt
+step moves into the weights behind its site. Dropout disappears.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graph.graph import WEIGHTED, Graph, Node, empty_like
+from graph.infer import infer
+from graph.ops import Drop, Firing, Norm, Output
+from graph.values import Spike
+
+
+@dataclass(frozen=True)
+class Folding:
+    """``into_weights``: norm -> weighted op; ``into_sites``: site -> norm in front of it; ``steps``: weighted op -> site."""
+
+    into_weights: dict[str, str]
+    into_sites: dict[str, str]
+    steps: dict[str, str]
+
+
+def _is_site(node: Node) -> bool:
+    return isinstance(node.op, Firing) and node.op.site is not None
+
+
+def plan(graph: Graph) -> Folding:
+    readers, values = graph.consumers(), infer(graph)
+    users: dict[str, int] = {}
+    for node in graph.nodes.values():
+        users[node.weights] = users.get(node.weights, 0) + 1
+    into_weights: dict[str, str] = {}
+    into_sites: dict[str, str] = {}
+    for name, node in graph.nodes.items():
+        if not isinstance(node.op, Norm) or not node.op.foldable:
+            continue
+        before = graph[node.args[0]]
+        if isinstance(before.op, WEIGHTED) and readers[before.name] == [name] and users[before.weights] == 1:
+            into_weights[name] = before.name
+        elif readers[name] and all(_is_site(graph[r]) and graph[r].op.site.norm is None for r in readers[name]):  # type: ignore[attr-defined]
+            into_sites.update({r: name for r in readers[name]})
+    steps = {}
+    for name, node in graph.nodes.items():
+        kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
+        if isinstance(kind, Spike) and graph[kind.scale].op.site.learn:  # type: ignore[attr-defined]
+            steps[name] = kind.scale
+    return Folding(into_weights, into_sites, steps)
+
+
+def fold(graph: Graph) -> tuple[Graph, Folding]:
+    """The inference graph and the plan by which the numbers follow it."""
+    folding = plan(graph)
+    gone = set(folding.into_weights) | set(folding.into_sites.values())
+    widened = set(folding.into_weights.values())
+    out, alias = empty_like(graph), {}
+    for name, node in graph.nodes.items():
+        if name in gone or isinstance(node.op, Drop):
+            alias[name] = alias[node.args[0]]
+            continue
+        op = node.op
+        if name in widened:
+            op = replace(op, bias=True)  # type: ignore[call-arg]
+        if isinstance(op, Firing) and op.site is not None:
+            op = replace(op, site=replace(op.site, folded=True, norm=None))
+        if isinstance(op, Output) and op.training:
+            continue
+        alias[name] = out(name, op, *(alias[a] for a in node.args), weights=node.weights)
+    out.outputs = {k: alias[v] for k, v in graph.outputs.items() if v in alias}
+    return out.pruned(), folding

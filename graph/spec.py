@@ -1,0 +1,97 @@
+"""``Spec``: the sizes and choices of an AVS mask transformer, from ``tiny`` to full. One dataclass for all families."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Official values are the defaults; the backbone named ``tiny`` takes its widths from ``widths``.
+
+    ``norm``: "layer" (the papers) or "batch" (folds away in an SNN). ``pre_norm``: x + f(norm(x)) instead of
+    norm(x + f(x)); positions are then added once, to the stream. ``attention``: "softmax", or "linear": Q (K^T V).
+    ``score``: how deformable attention weights are made. ``gate``: "sigmoid" or "hard". ``ceiling``: clips every ReLU
+    (0: not). ``offset_bits`` > 0 puts sampling offsets on a grid of 2**-bits pixels,
+    ``position_bits`` the position codes on one of 2**-bits. ``upsample_last``: predict at the
+    resolution of the mask feature and interpolate the logits.
+    """
+
+    image: int = 224
+    classes: int = 1
+    backbone: str = "tiny"
+    widths: tuple[int, int, int, int] = (64, 128, 320, 512)
+    depths: tuple[int, int, int, int] = (1, 1, 1, 1)
+    stem_stride: int = 4
+    audio: str = "tiny_audio"
+    audio_widths: tuple[int, ...] = (64, 128, 256, 512)
+    audio_dim: int = 128
+    hidden: int = 256
+    mask_dim: int = 256
+    heads: int = 8
+    points: int = 4
+    queries: int = 300
+    query_layers: int = 6
+    query_ffn: int = 1024
+    encoder_layers: int = 6
+    decoder_layers: int = 6
+    ffn: int = 2048
+    mlp: int = 2048
+    fc: tuple[int, int] = (128, 32)
+    critic: tuple[int, int] = (128, 64)
+    dropout: float = 0.1
+    norm: str = "layer"
+    pre_norm: bool = False
+    attention: str = "softmax"
+    score: str = "softmax"
+    gate: str = "sigmoid"
+    act: str = "gelu"
+    ceiling: float = 0.0
+    offset_bits: int = 0
+    position_bits: int = 0
+    upsample_last: bool = False
+
+    @property
+    def strides(self) -> tuple[int, int, int, int]:
+        s = self.stem_stride
+        return (s, 2 * s, 4 * s, 8 * s)
+
+    @property
+    def levels(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of the three levels that the encoder reads, finest first."""
+        return tuple((self.image // s, self.image // s) for s in self.strides[1:])
+
+
+FULL = Spec()
+TINY = Spec(
+    image=64,
+    widths=(16, 32, 64, 96),
+    stem_stride=2,
+    audio_widths=(8, 16, 32, 32),
+    audio_dim=48,
+    hidden=48,
+    mask_dim=24,
+    heads=4,
+    points=2,
+    queries=8,
+    query_layers=1,
+    query_ffn=96,
+    encoder_layers=1,
+    decoder_layers=1,
+    ffn=96,
+    mlp=24,
+    fc=(16, 8),
+    critic=(12, 6),
+    dropout=0.0,
+    norm="batch",
+    pre_norm=True,
+    attention="linear",
+    score="relu",
+    gate="hard",
+    act="relu",
+    ceiling=4.0,
+    offset_bits=4,
+    position_bits=8,
+    upsample_last=True,
+)
+SPECS: dict[str, Spec] = {"full": FULL, "tiny": TINY, "micro": replace(TINY, image=32, widths=(4, 6, 8, 10), hidden=8)}
