@@ -1,0 +1,44 @@
+"""The real-valued meaning of ``Act``, ``Gate``, ``Score``: what a value is when no neuron stands there."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graph import ops
+from graph.dialect import Call
+
+
+def clipped_relu(x: Tensor, ceiling: float) -> Tensor:
+    return x.clamp(0, ceiling)
+
+
+def hard_gate(x: Tensor) -> Tensor:
+    return (x + 0.5).clamp(0, 1)
+
+
+def relu_score(x: Tensor, scale: float, ceiling: float) -> Tensor:
+    return x.clamp(0, ceiling) * scale
+
+
+def same(x: Tensor) -> Tensor:
+    return x
+
+
+ACTS = {"relu": torch.relu, "gelu": F.gelu, "identity": same}
+GATES = {"sigmoid": torch.sigmoid, "hard": hard_gate}
+
+
+def act(op: ops.Act) -> Call:
+    if op.fn == "relu" and op.ceiling:
+        return Call(clipped_relu, (op.ceiling,))
+    return Call(ACTS[op.fn])
+
+
+def gate(op: ops.Gate) -> Call:
+    return Call(GATES[op.fn])
+
+
+def score(op: ops.Score) -> Call:
+    return Call(torch.softmax, (-1,)) if op.fn == "softmax" else Call(relu_score, (op.scale, op.ceiling))
