@@ -1,0 +1,40 @@
+"""What leaves the torch world for the event runner: a graph file and plain arrays, constants included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+from safetensors.torch import save
+from torch import fx
+
+from convert.event_ops import Array
+from graph.graph import Graph
+from graph.ops import Const, Param
+from graph.serial import dumps, loads
+
+GRAPH, ARRAYS = "graph.json", "model.safetensors"
+
+
+def arrays_of(module: fx.GraphModule) -> bytes:
+    """The state dict plus the constants under their node names, as safetensors."""
+    tensors = {k: v.detach().contiguous().clone() for k, v in module.state_dict().items()}
+    for name, node in module.source.nodes.items():
+        if isinstance(node.op, Const):
+            tensors[name] = module.get_submodule(node.weights).value[0].contiguous().clone()  # type: ignore[index,union-attr]
+    return save(tensors)
+
+
+def deployed_files(module: fx.GraphModule) -> dict[str, bytes]:
+    """File name -> content of a deployed network."""
+    return {GRAPH: dumps(module.source).encode(), ARRAYS: arrays_of(module)}
+
+
+def read(folder: Path) -> tuple[Graph, dict[str, Array]]:
+    graph = loads((folder / GRAPH).read_text())
+    arrays = {k: np.asarray(v) for k, v in load_file(folder / ARRAYS).items()}
+    missing = [n for n, v in graph.nodes.items() if isinstance(v.op, Const | Param) and v.weights not in arrays]
+    if missing:
+        raise ValueError(f"{folder / ARRAYS} lacks the tables {missing} that {GRAPH} names")
+    return graph, arrays

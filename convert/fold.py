@@ -1,0 +1,111 @@
+"""Move the numbers where ``graph.passes.fold`` says: norms and steps into weights and thresholds.
+
+Weighted op:  W' = a W s,  b' = a b + c      (a, c: the batch norm behind it;  s: the step of the site in front of it)
+Site:         n = fire(A x + C) = fire((sign x + bias) / theta),  sign = sgn A, theta = 1 / |A|, bias = C / |A|
+              one step: upper_d = (d - 1/2) theta - bias,  lower_d = -(d - 1/2) theta - bias
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, fx, nn
+
+from graph.dialect import Dialect
+from graph.graph import WEIGHTED, Node
+from graph.lower import lower
+from graph.ops import Firing
+from graph.passes import Folding, fold
+from layers.site import FoldedSite, SpikeSite, ThresholdSite
+
+Affine = tuple[Tensor, Tensor]
+SMALLEST_GAIN = 1e-12  # a channel whose gamma is 0 fires the same count whatever its input
+
+
+def affine(norm: nn.Module) -> Affine:
+    """Batch norm as a x + c, in fp64."""
+    variance, mean, gamma, beta = (
+        getattr(norm, k).detach().double() for k in ("running_var", "running_mean", "weight", "bias")
+    )
+    a = gamma / (variance + norm.eps).sqrt()
+    return a, beta - mean * a
+
+
+def _then(first: Affine, second: Affine) -> Affine:
+    return second[0] * first[0], second[0] * first[1] + second[1]
+
+
+def _fold_site(site: SpikeSite, made: nn.Module, before: Affine | None) -> None:
+    levels, channels = None, None
+    if isinstance(made, ThresholdSite):
+        levels, channels = made.levels, made.sign.numel()
+    elif isinstance(made, FoldedSite):
+        channels = made.sign.numel()
+    assert channels is not None
+    one = torch.ones(channels, dtype=torch.float64)
+    total: Affine = before or (one, 0 * one)
+    if site.norm is not None:
+        total = _then(total, affine(site.norm))
+    step = site.step.detach().double()
+    total = _then(total, (one * site.gain / step, one * site.shift / step))
+    size = total[0].abs().clamp(min=SMALLEST_GAIN)
+    sign = torch.where(total[0] < 0, -1.0, 1.0).double()
+    theta, bias = 1 / size, total[1] / size
+    made.sign.copy_(sign)
+    if levels is not None:
+        edge = (torch.arange(1, levels + 1, dtype=torch.float64) - 0.5)[:, None] * theta
+        made.upper.copy_(edge - bias)
+        if made.signed:
+            made.lower.copy_(-edge - bias)
+    else:
+        made.bias.copy_(bias)
+        made.theta.copy_(theta)
+        made.fire.load_state_dict(site.fire.state_dict())
+    made.step.copy_(torch.tensor(1.0) if isinstance(site.step, nn.Parameter) else site.step * site.scale)
+
+
+def _fold_weights(old: nn.Module, new: nn.Module, behind: Affine | None, step: Tensor | None) -> None:
+    weight = old.weight.detach().double()
+    bias = torch.zeros(weight.shape[0], dtype=torch.float64) if old.bias is None else old.bias.detach().double()
+    if step is not None:
+        weight = weight * step.detach().double()
+    if behind is not None:
+        a, c = behind
+        weight, bias = weight * a.reshape(-1, *(1 for _ in weight.shape[1:])), a * bias + c
+    new.weight.copy_(weight)
+    if new.bias is not None:
+        new.bias.copy_(bias)
+
+
+def _copy_state(old: nn.Module, new: nn.Module, node: Node) -> None:
+    prefix = f"{node.weights}."
+    state = {k: v for k, v in old.state_dict().items() if k.startswith(prefix) or k == node.weights}
+    if state:
+        new.load_state_dict(state, strict=False)
+
+
+@torch.no_grad()
+def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
+    """The inference form of a lowered network, in the same dialect, in eval mode. The original is left as it was."""
+    folded, plan = fold(module.source)
+    made = lower(folded, dialect)
+    behind = {weighted: norm for norm, weighted in plan.into_weights.items()}
+    for name, node in folded.nodes.items():
+        if isinstance(node.op, WEIGHTED):
+            _fold_weights(
+                module.get_submodule(node.weights),
+                made.get_submodule(node.weights),
+                affine(module.get_submodule(behind[name])) if name in behind else None,
+                _step(module, plan, name),
+            )
+        elif isinstance(node.op, Firing) and node.op.site is not None:
+            norm = plan.into_sites.get(name)
+            before = affine(module.get_submodule(norm)) if norm else None
+            _fold_site(module.get_submodule(name), made.get_submodule(name), before)  # type: ignore[arg-type]
+        else:
+            _copy_state(module, made, node)
+    return made.eval()
+
+
+def _step(module: fx.GraphModule, plan: Folding, name: str) -> Tensor | None:
+    site = plan.steps.get(name)
+    return None if site is None else module.get_submodule(site).step  # type: ignore[return-value]

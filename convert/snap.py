@@ -1,0 +1,91 @@
+"""Snap a folded network to the dyadic grid, where fp32 sums are exact in any order.
+
+Weights, biases, learnt tables and thresholds become multiples of 2**-bits; steps are powers of two already; inputs and
+offsets are on grids of their own. A sum of multiples of 2**-g is exact in fp32 as long as every partial sum stays below
+2**24 units: ``headroom`` measures, on given frames, the largest sum of absolute terms that any op could form, in units.
+"""
+
+from __future__ import annotations
+
+from math import frexp
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from convert.observe import observe
+from graph.graph import WEIGHTED
+from graph.ops import Conv, Firing, Norm, Param
+from layers.site import ThresholdSite
+
+LIMIT = 2**24
+
+
+def to_grid(x: Tensor, bits: int) -> Tensor:
+    return (x.double() * 2.0**bits).round().mul(2.0**-bits).to(x.dtype)
+
+
+@torch.no_grad()
+def snap(module: fx.GraphModule, bits: int) -> fx.GraphModule:
+    """In place, on a folded network; what cannot be put on the grid is an error that names it."""
+    for name, node in module.source.nodes.items():
+        op = node.op
+        if isinstance(op, Norm):
+            raise ValueError(f"'{name}' is a norm that could not be folded, so the network has no dyadic form")
+        if isinstance(op, WEIGHTED):
+            layer = module.get_submodule(node.weights)
+            layer.weight.copy_(to_grid(layer.weight, bits))
+            if layer.bias is not None:
+                layer.bias.copy_(to_grid(layer.bias, bits))
+        elif isinstance(op, Param):
+            owner, _, leaf = node.weights.rpartition(".")
+            table = getattr(module.get_submodule(owner), leaf)
+            table.copy_(to_grid(table, bits))
+        elif isinstance(op, Firing) and op.site is not None:
+            _snap_site(name, module.get_submodule(name), bits)
+    return module
+
+
+def _snap_site(name: str, site: nn.Module, bits: int) -> None:
+    if not isinstance(site, ThresholdSite):
+        raise ValueError(f"'{name}' runs over several steps; only a one-step integer network has an exact dyadic form")
+    if frexp(float(site.step))[0] != 0.5:
+        raise ValueError(f"'{name}' has step {float(site.step)}, expected a power of two")
+    limit = 2.0**20  # a threshold beyond any sum stays where it is: still never, or always, crossed
+    site.upper.copy_(to_grid(site.upper.clamp(-limit, limit), bits))
+    if site.signed:
+        site.lower.copy_(to_grid(site.lower.clamp(-limit, limit), bits))
+
+
+def grid_of(x: Tensor) -> int:
+    """The fewest fractional bits that hold every value of x exactly (at most 40)."""
+    y = x.double().flatten()
+    for bits in range(41):
+        if torch.equal(y, y.round()):
+            return bits
+        y = y * 2
+    return 41
+
+
+@torch.no_grad()
+def headroom(module: fx.GraphModule, batch: dict[str, Tensor]) -> dict[str, float]:
+    """Weighted op -> largest possible partial sum in grid units over the limit 2**24; below 1 is exact in any order."""
+    graph = module.source
+    values: dict[str, Tensor] = {}
+    observe(module, batch, lambda name, value: values.__setitem__(name, value))
+    found = {}
+    for name, node in graph.nodes.items():
+        if not isinstance(node.op, WEIGHTED):
+            continue
+        layer, x = module.get_submodule(node.weights), values[node.args[0]]
+        weight, bias = layer.weight.double(), layer.bias
+        units = 2.0 ** (grid_of(x) + grid_of(weight))
+        size = None if bias is None else bias.double().abs()
+        if isinstance(node.op, Conv):
+            total = F.conv2d(
+                x.double().abs(), weight.abs(), size, layer.stride, layer.padding, layer.dilation, layer.groups
+            )
+        else:
+            total = F.linear(x.double().abs(), weight.abs(), size)
+        found[name] = float(total.max()) * units / LIMIT
+    return found
