@@ -1,0 +1,183 @@
+"""``account``: walk a lowered network over batches and add up what every node did.
+
+Works for real-valued, quantised and spiking modules alike. A sample is a clip of ``frames`` frames; all
+counts are per frame. Every node must have a counter, so coverage is 100 % or there is no account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil, lcm, log2
+
+import numpy as np
+from torch import Tensor, fx
+
+from energy.claims import trace
+from energy.columns import Counts, joined
+from energy.counters import count, counter
+from energy.observe import Run, Seen, observe, source_of
+from graph.graph import Graph
+from graph.infer import infer
+from graph.ops import Conv, DeformSample, Linear, MatMul, Unfold
+from graph.passes import lint
+from graph.values import Clock, Integer, Spike, magnitude
+
+MULTIPLIERS = (Conv, Linear, MatMul, DeformSample)
+FRONT_END = "log-mel front end"
+
+
+def width(levels: int, signed: bool = False) -> int:
+    """Bits of a count in [0, levels], or [-levels, levels]."""
+    return ceil(log2(levels + 1)) + signed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One node. ``counts`` are per frame, [S] over samples. ``reads`` is the kind of its first input;
+    ``levels`` and ``signed`` say what one count of its driver can be, ``horizon`` over how many steps such
+    counts add up, ``imac_bits`` how wide the integer in its integer MACs is."""
+
+    name: str
+    op: str
+    reads: str
+    counts: Counts
+    steps: int = 1
+    multiplies: bool = False
+    spiking: bool = False
+    levels: int = 255
+    signed: bool = False
+    horizon: int = 1
+    imac_bits: int = 8
+
+    @property
+    def count_bits(self) -> int:
+        """Width of one driving count, in one step; of all steps at once where it was decoded."""
+        return width(self.levels * (self.horizon // self.steps), self.signed)
+
+    @property
+    def total_bits(self) -> int:
+        """Width of a driving count summed over all steps: of the quantised network's activation."""
+        return width(self.levels * self.horizon, self.signed)
+
+    @property
+    def rate(self) -> float:
+        """Mean |count| of the driving input, summed over the steps."""
+        return self.counts.sum("events") / max(self.counts.sum("elements"), 1e-30)
+
+    @property
+    def macs(self) -> float:
+        return float(np.mean(self.counts.macs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    name: str
+    rows: tuple[Row, ...]
+    samples: int
+    steps: int
+    spike_fed_share: float
+    coverage: float
+
+    @property
+    def totals(self) -> Counts:
+        """Per frame, [S] over samples."""
+        return sum((r.counts for r in self.rows), Counts())
+
+    @property
+    def macs(self) -> float:
+        """Dense MACs of a frame, every step counted once."""
+        return sum(r.macs for r in self.rows)
+
+    @property
+    def layers(self) -> list[Row]:
+        """Rows that multiply: weighted ops and products."""
+        return [r for r in self.rows if r.multiplies]
+
+    def interval(self, column: str) -> tuple[float, float]:
+        """Mean of a column and the half-width of its 95 % interval over samples."""
+        return mean_interval(np.asarray(getattr(self.totals, column), dtype=float))
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Mean and 1.96 standard errors; the width is 0 where there is but one sample."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return float(np.mean(values)), 1.96 * spread / len(values) ** 0.5
+
+
+def _covered(graph: Graph) -> float:
+    """Raises on the first node without a counter, before anything runs."""
+    return sum(counter(n.name, n.op) is not None for n in graph.nodes.values()) / max(len(graph), 1)
+
+
+def _driver(run: Run, name: str) -> Spike | None:
+    """The spikes that drive a node: those of its first spiking operand."""
+    node = run.graph[name]
+    operands = node.op.events_on if isinstance(node.op, MULTIPLIERS) else range(len(node.args[:1]))
+    for i in operands:
+        found = trace(run.graph, run.values, node.args[i])
+        if found is not None:
+            return found[0]
+    return None
+
+
+def _row(run: Run, name: str, counts: Counts) -> Row:
+    node, steps = run.graph[name], run.graph.steps
+    driver, multiplies = _driver(run, name), isinstance(node.op, MULTIPLIERS)
+    kinds = [run.values[node.args[i]].kind for i in node.op.events_on]
+    events = (Spike,) if isinstance(node.op, Conv | Linear) else (Spike, Integer)
+    first = magnitude(run.values[node.args[0]].kind) if node.args else None
+    return Row(
+        name=name,
+        op=type(node.op).__name__,
+        reads=str(run.values[node.args[0]].kind) if node.args else "-",
+        counts=counts,
+        steps=steps if run.values[name].clock == Clock.STEPPED else 1,
+        multiplies=multiplies,
+        spiking=multiplies and driver is not None and all(isinstance(k, events) for k in kinds),
+        levels=driver.levels if driver else 255,
+        signed=driver.signed if driver else False,
+        horizon=steps if driver else 1,
+        imac_bits=8 if first is None else width(first, driver.signed if driver else True),
+    )
+
+
+def account(
+    module: fx.GraphModule,
+    batches: Iterable[Mapping[str, Tensor]],
+    *,
+    frames: int = 1,
+    front_end: Counts | None = None,
+    name: str = "",
+) -> Account:
+    """Count ``module`` over ``batches`` of inputs by name. ``front_end``: a fixed cost per frame, charged
+    as its own row."""
+    graph = source_of(module)
+    coverage = _covered(graph)
+    clip = lcm(frames, *(n.op.frames for n in graph.nodes.values() if isinstance(n.op, Unfold)))
+    parts: dict[str, list[Counts]] = {n: [] for n in graph.nodes}
+    samples = 0
+    for batch in batches:
+        seen: dict[str, tuple[Counts, int]] = {}
+
+        def see(node: Seen, seen: dict[str, tuple[Counts, int]] = seen) -> None:
+            seen[node.node.name] = (count(node), node.run.samples)
+
+        size = observe(module, batch, see, frames=clip)
+        for node in graph.nodes:
+            parts[node].append(seen.get(node, (Counts(), size))[0].per_sample(size).scaled(1 / clip))
+        samples += size
+    if not samples:
+        raise ValueError("an account needs at least one batch, found none")
+    run = Run(module=module, graph=graph, values=infer(graph), samples=samples)
+    rows = [_row(run, n, joined(p)) for n, p in parts.items()]
+    if front_end is not None:
+        rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))
+    return Account(
+        name=name or graph.name,
+        rows=tuple(rows),
+        samples=samples,
+        steps=graph.steps,
+        spike_fed_share=lint(graph).spike_fed_share,
+        coverage=coverage,
+    )

@@ -1,0 +1,142 @@
+"""``compare`` an ANN with spiking runs, and ``write`` energy.json, .csv, .md, .html and .png.
+
+A row of ``energy.json``: {"run", "miou", "delta_miou", "macs", "acs", "neuron_updates", "spike_fed_share",
+"coverage", "energy_uj": {"strict", "paper", ...}, "saving": {"strict", "paper", "paper_exact",
+"strict_compute": {X: ...}, "strict_memory": {X: ...}}} and, beside these, "pricing", "confidence",
+"partial" and "sentence". All per frame.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from energy.account import Account, mean_interval
+from energy.figure import png
+from energy.hardware import profile
+from energy.page import html
+from energy.savings import BASELINES, PAPER, PER_UJ, account_pj, energies, pricings, savings, sentence
+from energy.tables import layer_table, price_table, run_table
+
+FORMATS = ("json", "csv", "md", "html", "png")
+
+
+def _confidence(ann: Account, run: Account) -> dict[str, Any]:
+    """Mean and half-width of the 95 % interval over samples; a dense ANN's own cost does not vary."""
+    prices = profile(PAPER)
+    mean, half = mean_interval(account_pj(run, prices) * PER_UJ)
+    dense = float(account_pj(ann, prices).mean()) * PER_UJ
+    return {"samples": run.samples, "energy_uj": [mean, half], "saving": [1 - mean / dense, half / dense]}
+
+
+def _partial(run: Account) -> dict[str, Any]:
+    """What Loihi's two published prices cover, and what they leave out: it cannot be a total."""
+    totals, prices = run.totals.mean(), profile("loihi")
+    covered = prices.energy(totals, columns=("ac_w", "neuron_updates"))
+    left = [c for c in ("ac_int", "imac", "fmac", "mul") if getattr(totals, c)]
+    return {
+        "profile": "loihi",
+        "uj": float(covered) * PER_UJ,
+        "covers": ["ac_w", "neuron_updates"],
+        "unpriced": left,
+    }
+
+
+def _row(name: str, ann: Account, run: Account, miou: float | None, reference: float | None) -> dict[str, Any]:
+    totals = run.totals
+    none = dict.fromkeys(BASELINES, 0.0)
+    zero = {
+        "strict": 0.0,
+        "paper": 0.0,
+        "paper_exact": 0.0,
+        "strict_compute": none,
+        "strict_memory": dict(none),
+    }
+    return {
+        "run": name,
+        "miou": miou,
+        "delta_miou": None if miou is None or reference is None else miou - reference,
+        "macs": run.macs,
+        "acs": float(np.mean(totals.ac_w + totals.ac_int)),
+        "neuron_updates": float(np.mean(totals.neuron_updates)),
+        "spike_fed_share": run.spike_fed_share,
+        "coverage": run.coverage,
+        "energy_uj": energies(ann, run),
+        "saving": zero if run is ann else savings(ann, run),
+        "pricing": pricings(run),
+        "confidence": _confidence(ann, run),
+        "partial": _partial(run),
+        "sentence": "" if run is ann else sentence(name, ann, run),
+    }
+
+
+def compare(
+    ann: Account, runs: Mapping[str, Account], mious: Mapping[str, float], *, ann_name: str = "ann"
+) -> list[dict[str, Any]]:
+    """One row for the ANN (saving 0), one for each run. ``mious`` by the same names; a name it lacks gets
+    null."""
+    reference = mious.get(ann_name)
+    rows = [_row(ann_name, ann, ann, reference, reference)]
+    return rows + [_row(name, ann, run, mious.get(name), reference) for name, run in runs.items()]
+
+
+def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = " ".join(map(str, value)) if isinstance(value, list) else value
+    return flat
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    flat = [_flat(r) for r in rows]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(flat[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return buffer.getvalue()
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account]) -> str:
+    parts = ["# Energy", run_table(rows), *(r["sentence"] for r in rows if r["sentence"])]
+    for name, account in accounts.items():
+        parts += [f"## {name}: layers (coverage {account.coverage:.0%} of nodes)", layer_table(account)]
+    return "\n\n".join([*parts, "## Prices", price_table()]) + "\n"
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """A reader sees the old file or the new one, never half of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+def write(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], out: Path) -> list[Path]:
+    """Write the five files into ``out``; returns their paths. ``accounts`` by run name, in the order of
+    ``rows``."""
+    out.mkdir(parents=True, exist_ok=True)
+    image = png(accounts)
+    text = markdown(rows, accounts)
+    contents = {
+        "json": json.dumps(list(rows), indent=1, allow_nan=False).encode(),
+        "csv": csv_text(rows).encode(),
+        "md": text.encode(),
+        "html": html(rows, accounts, image).encode(),
+        "png": image,
+    }
+    paths = [out / f"energy.{f}" for f in FORMATS]
+    for path, form in zip(paths, FORMATS, strict=True):
+        _replace(path, contents[form])
+    return paths
+
+
+__all__ = ["compare", "layer_table", "write"]
