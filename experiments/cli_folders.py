@@ -1,0 +1,82 @@
+"""Folders that a mode reads or writes, checked before anything is done: what must be there, what must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import UserError, nearest
+from experiments.settings import DemoSettings, RunSettings
+
+# A key that names runs, per mode, and whether the mode can do without.
+SOURCES = {
+    "ann": ("init", True),
+    "snn": ("init", True),
+    "convert": ("source", False),
+    "energy": ("runs", False),
+    "rates": ("run", False),
+}
+SHOWN = {"source": "--from", "runs": "--runs", "run": "--run", "init": "--init"}
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.yaml").is_file()
+
+
+def _refuse_overwrite(key: str, folder: Path, marker: str) -> None:
+    """--overwrite deletes: never a folder that this program did not make."""
+    ours = folder.is_dir() and ((folder / marker).is_file() or not any(folder.iterdir()))
+    if folder.exists() and not ours:
+        raise UserError(
+            f"{key} is '{folder}', which has no {marker}, expected a folder that this mode wrote, or a new one"
+        )
+
+
+def _source(key: str, run: str) -> None:
+    folder = Path(run)
+    if not _is_run(folder):
+        parents = (folder.parent, Path("runs"))
+        runs = sorted({str(p.parent) for parent in parents for p in parent.glob("*/config.yaml")})
+        near = f"; nearest: '{nearest(run, runs)}'" if runs else ""
+        what = "has no config.yaml" if folder.is_dir() else "is not there"
+        raise UserError(f"{SHOWN[key]} is '{run}', which {what}, expected the folder of a run{near}")
+
+
+def _target(settings: RunSettings) -> None:
+    run = Path(settings.run)
+    if settings.resume and settings.overwrite:
+        raise UserError("--resume and --overwrite are both set, expected one: continue the run, or replace it")
+    if settings.resume:
+        if not _is_run(run):
+            _source("run", settings.run)
+    elif settings.overwrite:
+        _refuse_overwrite("run", run, "config.yaml")
+    elif run.exists():
+        raise UserError(f"run is '{run}', which exists, expected a new folder, or --resume, or --overwrite")
+
+
+def named(settings: Any, config: str) -> Any:
+    """Fill in the default run: ``runs/<config or model>-<mode>``."""
+    if not isinstance(settings, RunSettings) or settings.run:
+        return settings
+    stem = Path(config).stem if config else settings.model.name
+    return replace(settings, run=f"runs/{stem}-{settings.mode}")
+
+
+def folders(settings: Any) -> None:
+    key, optional = SOURCES.get(settings.mode, ("", True))
+    found = getattr(settings, key, "")
+    runs = [found] if isinstance(found, str) else list(found)
+    if not optional and not any(runs):
+        raise UserError(f"{SHOWN[key]} is missing, expected the folder of a run: --mode {settings.mode} reads one")
+    for run in filter(None, runs):
+        _source(key, run)
+    if isinstance(settings, RunSettings):
+        _target(settings)
+    if isinstance(settings, DemoSettings):
+        out = Path(settings.out)
+        if settings.overwrite:
+            _refuse_overwrite("out", out, "ann.out")
+        elif out.exists():
+            raise UserError(f"out is '{out}', which exists, expected a new folder, or --overwrite")

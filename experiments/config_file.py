@@ -1,0 +1,35 @@
+"""``config.yaml`` of a run: every setting, resolved, so that ``--config`` gives the same settings again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+
+from experiments import cli_checks
+from experiments.cli_build import build
+from experiments.cli_yaml import Layer, read
+from experiments.errors import unknown
+from experiments.settings import SETTINGS
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def dump(settings: Any) -> str:
+    return yaml.safe_dump(_plain(asdict(settings)), sort_keys=False, allow_unicode=True, width=120)
+
+
+def load(text: str, name: str = "config.yaml") -> Any:
+    """The settings of a resolved config. Folders are not looked at: the run may lie elsewhere by now."""
+    values = read(text, name)
+    mode = values.get("mode", "")
+    if mode not in SETTINGS:
+        raise unknown(f"{name}: mode", mode, SETTINGS)
+    settings = build(SETTINGS[mode], mode, [Layer(name=name, values=values)], {})
+    cli_checks.values(settings)
+    return settings

@@ -1,0 +1,148 @@
+"""``--mode convert``: ANN run -> spiking run.
+
+Calibrate, fine-tune (``train.epochs``, may be 0), fold, snap, export; then execute the export from events and compare it
+with the quantised ANN bit by bit. The network that is scored, priced and reported is the deployed one: folded and snapped.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ann import ANN, QANN
+from avs.clip import Clips
+from convert.calibrate import calibrate
+from convert.compare import equal_counts, layer_distance
+from convert.exactness import check
+from convert.export import deployed_files
+from convert.fold import fold_network
+from convert.rate import rate_network
+from convert.snap import snap
+from experiments.dataset import mask_channels, split
+from experiments.errors import UserError
+from experiments.evaluate import score
+from experiments.network import DEPLOYED, ann_graph, dialect, for_inference, load_run, load_shared, network
+from experiments.run_folder import write_bytes, write_json, write_text
+from experiments.settings import ConvertSettings
+from experiments.train_mode import facts, open_run, scores, train_network
+from experiments.trainer import Stopped
+from graph.lower import lower
+
+CURVE_CLIPS = 40
+
+
+def first_frames(clips: Clips, count: int) -> dict[str, Tensor]:
+    """``count`` frames, one from each of the first clips."""
+    rows = torch.arange(count) % len(clips)
+    batch = clips.frame_batch(rows, torch.arange(count) % clips.frames_per_clip)
+    return {k: batch[k] for k in ("image", "logmel")}
+
+
+def deploy(spiking: fx.GraphModule, settings: ConvertSettings, folder: Path) -> tuple[fx.GraphModule, str]:
+    """Fold and, if it has a dyadic form, snap; export. -> (deployed network, why it was not snapped or "")."""
+    chosen = dialect(settings)
+    deployed, reason = fold_network(for_inference(spiking, chosen), chosen), ""
+    try:
+        deployed = snap(deployed, settings.exact.bits)
+    except ValueError as error:
+        deployed, reason = fold_network(for_inference(spiking, chosen), chosen), str(error)
+    for name, content in deployed_files(deployed).items():
+        write_bytes(folder / DEPLOYED / name, content)
+    return deployed, reason
+
+
+def exactness(deployed: fx.GraphModule, settings: ConvertSettings, folder: Path, reason: str) -> dict[str, Any]:
+    """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid."""
+    if reason:
+        return {"exact": False, "max_abs_difference": None, "why_not_exact": reason}
+    reference = lower(deployed.source, QANN)
+    reference.load_state_dict(deployed.state_dict())
+    frames = first_frames(split(settings.data, "val"), settings.exact.frames)
+    found = check(reference, folder / DEPLOYED, frames, settings.seed)
+    return {"exact": found.exact, "max_abs_difference": found.max_abs_difference, "event_runner": asdict(found)}
+
+
+def curve(
+    ann: fx.GraphModule, spiking: fx.GraphModule, settings: ConvertSettings, clips: Clips
+) -> list[dict[str, float]]:
+    """Plain IF neurons over T steps, without further training: mIoU against T on the first test clips."""
+    part = clips.subset(torch.arange(min(CURVE_CLIPS, len(clips))))
+    found: list[dict[str, float]] = []
+    for steps in settings.curve:
+        module = rate_network(ann.source, spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
+        found.append({"steps": steps, "miou": score(module, part).miou, "clips": len(part)})
+    return found
+
+
+def write_distance(folder: Path, rows: list[tuple[str, float]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["layer", "relative_distance"])
+    writer.writerows((name, f"{distance:.6f}") for name, distance in rows)
+    write_text(folder / "layers.csv", text.getvalue())
+
+
+def convert(settings: ConvertSettings) -> None:
+    source = load_run(settings.source)
+    if source.settings.mode != "ann":
+        raise UserError(f"--from '{settings.source}' is a run of mode '{source.settings.mode}', expected 'ann'")
+    if source.settings.model != settings.model:
+        raise UserError(
+            f"--from '{settings.source}' is '{source.settings.model.name}' of spec '{source.settings.model.spec}', "
+            f"expected the settings' '{settings.model.name}' of spec '{settings.model.spec}'"
+        )
+    folder = open_run(settings)
+    spiking = network(settings, mask_channels(settings.data), settings.seed)
+    load_shared(spiking, source.module.state_dict(), settings.source)
+    train_clips, test = split(settings.data, "train"), split(settings.data, "test")
+    calibrate(
+        source.module, spiking, first_frames(train_clips, settings.calibrate.frames), settings.calibrate.percentile
+    )
+    direct = score(for_inference(spiking, dialect(settings)), test).miou
+    try:
+        seconds = train_network(settings, folder, spiking, f"convert {folder.name}")
+    except Stopped:
+        print(f"stopped as asked; continue with --run {folder} --resume")
+        return
+    _report(settings, folder, source.module, spiking, {"miou_direct": direct}, seconds)
+
+
+def _report(
+    settings: ConvertSettings,
+    folder: Path,
+    ann: fx.GraphModule,
+    spiking: fx.GraphModule,
+    found: dict[str, Any],
+    seconds: float,
+) -> None:
+    spiking.eval()
+    chosen, test = dialect(settings), split(settings.data, "test")
+    deployed, reason = deploy(spiking, settings, folder)
+    trained = for_inference(spiking, chosen)
+    frames = first_frames(split(settings.data, "val"), settings.calibrate.frames)
+    write_distance(folder, layer_distance(for_inference(ann, ANN), trained, frames))
+    metrics = {
+        **facts(settings, spiking, seconds),
+        **scores(settings, deployed),
+        **found,
+        "miou_trained": score(trained, test).miou,
+        "equal_counts": equal_counts(fold_network(trained, chosen), deployed, frames),
+        **exactness(deployed, settings, folder, reason),
+        "curve": curve(
+            lower(ann_graph(settings.model, mask_channels(settings.data)).pruned(["mask"]), ANN),
+            trained,
+            settings,
+            test,
+        ),
+    }
+    write_json(folder / "metrics.json", metrics)
+    exact = "exact" if metrics["exact"] else "not exact"
+    print(
+        f"{folder}: deployed mIoU {metrics['miou']:.4f} ({exact}), trained {metrics['miou_trained']:.4f}, direct {metrics['miou_direct']:.4f}"
+    )

@@ -1,0 +1,97 @@
+"""A network on a split: mIoU and F as AVSBench defines them, per clip too, and the counterfactual sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from avs.clip import Clips
+from avs.counterfactual import SILENCE, counterfactual_batch, donors
+from avs.losses import foreground_logit
+from avs.metrics import FMeasure, clip_iou, mask_iou
+from avs.metrics_semantic import SemanticIoU
+from avs.normalise import logmel_to_grid
+
+CHUNK = 50
+COUNTERFACTUALS = ("other", "swap", "mute")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """``per_clip`` [N]: mean frame IoU of each clip, for intervals and bootstraps."""
+
+    miou: float
+    fscore: float
+    per_clip: Tensor
+
+
+def predict(module: fx.GraphModule, batch: dict[str, Tensor], *, mute: bool = False) -> Tensor:
+    sound = silence_like(batch["logmel"]) if mute else batch["logmel"]
+    return module(image=batch["image"], logmel=sound)["mask"]
+
+
+def silence_like(logmel: Tensor) -> Tensor:
+    """What the network gets when nothing sounds: the grid value of log(0.01)."""
+    return logmel_to_grid(torch.full_like(logmel, SILENCE))
+
+
+@torch.no_grad()
+def score(module: fx.GraphModule, clips: Clips, *, mute: bool = False) -> Scores:
+    """Frame-mean IoU and order-independent F of the foreground over all frames of the split."""
+    module.eval()
+    ious, fscore = [], FMeasure()
+    frames = clips.frames_per_clip
+    clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
+    frame_idx = torch.arange(frames).repeat(len(clips))
+    for rows in torch.arange(len(clip_idx)).split(CHUNK):
+        batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
+        logits = foreground_logit(predict(module, batch, mute=mute))
+        ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
+        fscore.update(logits, (batch["mask"] > 0).long())
+    per_frame = torch.cat(ious)
+    return Scores(
+        miou=float(per_frame.mean()),
+        fscore=float(fscore.compute()),
+        per_clip=clip_iou(per_frame, clip_idx, len(clips)),
+    )
+
+
+@torch.no_grad()
+def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, mute: bool = False, seed: int = 0) -> float:
+    """mIoU under another sound; the donor list depends on the seed alone."""
+    module.eval()
+    listed = donors(clips, kind, seed)
+    ious = []
+    for rows in torch.arange(len(listed)).split(CHUNK):
+        batch = counterfactual_batch(clips, listed, rows)
+        logits = foreground_logit(predict(module, batch, mute=mute))
+        ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
+    return float(torch.cat(ious).mean())
+
+
+@torch.no_grad()
+def semantic(module: fx.GraphModule, clips: Clips, classes: int) -> dict[str, float]:
+    """The 1 + C class mIoU and F of the semantic variant."""
+    module.eval()
+    metric = SemanticIoU(classes)
+    frames = clips.frames_per_clip
+    clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
+    frame_idx = torch.arange(frames).repeat(len(clips))
+    for rows in torch.arange(len(clip_idx)).split(CHUNK):
+        batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
+        metric.update(predict(module, batch), batch["mask"])
+    found = metric.compute()
+    return {f"semantic_{k}": float(found[k]) for k in ("miou", "fscore")}
+
+
+def all_scores(module: fx.GraphModule, clips: Clips, *, mute: bool = False) -> dict[str, Any]:
+    """The mIoU keys of ``metrics.json``."""
+    base = score(module, clips, mute=mute)
+    found: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}
+    for kind in COUNTERFACTUALS:
+        found[f"miou_{kind}_audio"] = counterfactual(module, clips, kind, mute=mute)
+    found["miou_per_clip"] = [round(float(v), 6) for v in base.per_clip]
+    return found

@@ -1,0 +1,128 @@
+"""Settings -> graph -> module; and a run's folder -> the module it saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, fx
+
+from ann import ANN
+from convert.fold import fold_network
+from experiments.config_file import load
+from experiments.errors import UserError
+from experiments.run_folder import read_weights
+from experiments.settings import (
+    ConvertSettings,
+    ModelSettings,
+    RunSettings,
+    SnnSettings,
+    SpikeSettings,
+)
+from graph.dialect import Dialect
+from graph.graph import Graph
+from graph.lower import lower
+from graph.models import MODELS, SPECS, build
+from graph.passes import SpikeSpec, spikify
+from graph.serial import loads
+from snn import SNN, NeuronSpec
+
+DEPLOYED = "deployed"
+
+
+def ann_graph(model: ModelSettings, classes: int = 1) -> Graph:
+    """The family's graph. ``classes``: channels of the mask; 1 is binary."""
+    spec = SPECS[model.spec]
+    return build(model.name, replace(spec, classes=classes)) if model.name in MODELS else build(model.name)
+
+
+def spiking_graph(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:
+    spec = SpikeSpec(
+        levels=neuron.levels,
+        steps=neuron.steps,
+        norm=spikes.norm,
+        residual=spikes.residual,
+        score=spikes.score,
+        signed=spikes.signed,
+    )
+    return spikify(graph, spec)
+
+
+def dialect(settings: RunSettings) -> Dialect:
+    return SNN(settings.neuron) if isinstance(settings, SnnSettings | ConvertSettings) else ANN
+
+
+def network(settings: RunSettings, classes: int, seed: int) -> fx.GraphModule:
+    """A freshly initialised network in the dialect of the settings' mode."""
+    torch.manual_seed(seed)
+    graph = ann_graph(settings.model, classes)
+    if isinstance(settings, SnnSettings | ConvertSettings):
+        graph = spiking_graph(graph, settings.neuron, settings.spikes)
+    return lower(graph, dialect(settings))
+
+
+def load_shared(module: fx.GraphModule, state: dict[str, Tensor], source: str) -> None:
+    """Weights of the same graph in another dialect: only ``sites.*`` may be missing, nothing may be left over."""
+    report = module.load_state_dict(state, strict=False)
+    missing = [k for k in report.missing_keys if not k.startswith("sites.")]
+    unexpected = [k for k in report.unexpected_keys if not k.startswith("sites.")]
+    if missing or unexpected:
+        raise UserError(
+            f"weights of '{source}' do not fit the model: {len(missing)} keys are missing (first {missing[:1]}) and "
+            f"{len(unexpected)} are unknown (first {unexpected[:1]}); expected a run of the same model and spec"
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. ``module``: as trained. ``deployed``: as it is executed and priced: folded, and snapped where the
+    run says so."""
+
+    name: str
+    folder: Path
+    settings: RunSettings
+    module: fx.GraphModule
+    deployed: fx.GraphModule
+
+
+def run_folder(name: str) -> Path:
+    folder = Path(name)
+    if not (folder / "config.yaml").exists():
+        raise UserError(f"'{name}' is not a run: expected a folder with config.yaml in it")
+    return folder
+
+
+def load_run(name: str) -> Run:
+    folder = run_folder(name)
+    settings = load((folder / "config.yaml").read_text())
+    chosen = dialect(settings)
+    module = _restored(folder, chosen)
+    if (folder / DEPLOYED).is_dir():
+        deployed = _restored(folder / DEPLOYED, chosen)
+    else:
+        deployed = fold_network(for_inference(module, chosen), chosen)
+    return Run(name, folder, settings, module.eval(), deployed.eval())
+
+
+def _restored(folder: Path, chosen: Dialect) -> fx.GraphModule:
+    """Rebuilt from ``graph.json`` and safetensors. A deployed file also holds constants, which the graph rebuilds."""
+    path = folder / "graph.json"
+    if not path.exists():
+        raise UserError(f"{path} is missing; expected the graph of a finished run")
+    module = lower(loads(path.read_text()), chosen)
+    state = read_weights(folder / "model.safetensors")
+    wanted = module.state_dict()
+    lacking = [k for k in wanted if k not in state]
+    if lacking:
+        raise UserError(f"{folder / 'model.safetensors'} lacks {len(lacking)} keys of graph.json, first '{lacking[0]}'")
+    module.load_state_dict({k: state[k] for k in wanted})
+    return module
+
+
+def for_inference(module: fx.GraphModule, chosen: Dialect) -> fx.GraphModule:
+    """A copy of the part that makes the mask; training outputs leave no trace."""
+    twin = lower(module.source, chosen, outputs=["mask"])
+    state = module.state_dict()
+    twin.load_state_dict({k: state[k] for k in twin.state_dict()})
+    return twin.eval()

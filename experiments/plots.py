@@ -1,0 +1,64 @@
+"""Pictures of what networks segment: frame, true mask, ANN, SNN, and the SNN under swapped sound."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib
+import torch
+from torch import Tensor, fx
+
+from avs.clip import Clips
+from avs.counterfactual import counterfactual_batch, donors
+from avs.losses import foreground_logit
+from experiments.dataset import split
+from experiments.evaluate import predict
+from experiments.network import load_run
+from experiments.run_folder import write_bytes
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402  (the backend must be chosen first)
+
+COLUMNS = ("frame", "what sounds", "ANN", "SNN", "SNN, other object's sound", "what would sound")
+TINT = torch.tensor([0.0, 0.45, 0.70])[:, None, None]  # colour-blind safe blue
+
+
+def overlay(image: Tensor, mask: Tensor) -> Tensor:
+    """[3, H, W] in 0..1 with the mask's pixels tinted and the rest dimmed. -> [H, W, 3]"""
+    mask = mask.float()
+    shown = image * (0.45 + 0.2 * mask) + TINT * 0.6 * mask
+    return shown.clamp(0, 1).permute(1, 2, 0)
+
+
+@torch.no_grad()
+def rows_of(ann: fx.GraphModule, snn: fx.GraphModule, clips: Clips, count: int) -> list[list[Tensor]]:
+    """One row a frame, all of them frames for which a swap donor exists."""
+    listed = donors(clips, "swap", 0)
+    picks = torch.linspace(0, len(listed) - 1, count).long()
+    swapped = counterfactual_batch(clips, listed, picks)
+    batch = clips.frame_batch(listed.clip_idx[picks], listed.frame_idx[picks])
+    images = clips.frames[listed.clip_idx[picks], listed.frame_idx[picks]].float() / 255
+    found = [foreground_logit(predict(m, b)) > 0 for m, b in ((ann, batch), (snn, batch), (snn, swapped))]
+    rows = []
+    for i in range(count):
+        masks = (batch["mask"][i] > 0, *(f[i] for f in found), swapped["mask"][i] > 0)
+        rows.append([images[i].permute(1, 2, 0), *(overlay(images[i], m) for m in masks)])
+    return rows
+
+
+def examples(ann_run: Path, snn_run: Path, path: Path, count: int = 4) -> None:
+    ann, snn = load_run(str(ann_run)), load_run(str(snn_run))
+    rows = rows_of(ann.deployed, snn.deployed, split(ann.settings.data, "test"), count)
+    figure, axes = plt.subplots(count, len(COLUMNS), figsize=(2 * len(COLUMNS), 2 * count + 0.3), squeeze=False)
+    for row, pictures in zip(axes, rows, strict=True):
+        for axis, title, picture in zip(row, COLUMNS, pictures, strict=True):
+            axis.imshow(picture.numpy())
+            axis.set_axis_off()
+            if row is axes[0]:
+                axis.set_title(title, fontsize=9)
+    figure.tight_layout()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    plt.close(figure)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,62 @@
+"""``--mode rates``: how much each site of a run fires; written beside the run, which is left as it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from convert.observe import observe
+from experiments.dataset import split
+from experiments.errors import UserError
+from experiments.network import load_run
+from experiments.run_folder import write_text
+from experiments.settings import RatesSettings
+from graph.ops import Firing
+
+
+def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
+    """(site, mean |count| per neuron and step, share of neurons silent) over frames of the test split."""
+    run = load_run(name)
+    module = run.deployed
+    sites = [n for n, v in module.source.nodes.items() if isinstance(v.op, Firing) and v.op.site is not None]
+    if not sites:
+        raise UserError(f"run '{name}' has no spiking site, expected a run of mode snn or convert")
+    data = split(run.settings.data, "test")
+    frames = data.frames_per_clip
+    total = {s: 0.0 for s in sites}
+    silent = {s: 0.0 for s in sites}
+    size = {s: 0 for s in sites}
+
+    def see(node: str, value: torch.Tensor) -> None:
+        if node in total:
+            count = value / module.get_submodule(node).step
+            total[node] += float(count.abs().sum())
+            silent[node] += float((count == 0).sum())
+            size[node] += count.numel()
+
+    for clip in range(min(clips, len(data))):
+        batch = data.frame_batch(torch.full((frames,), clip), torch.arange(frames))
+        observe(module, {k: batch[k] for k in ("image", "logmel")}, see)
+    return [(s.removeprefix("sites."), total[s] / size[s], silent[s] / size[s]) for s in sites]
+
+
+def rates(settings: RatesSettings) -> None:
+    found = site_rates(settings.run, settings.clips)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["site", "mean_count", "silent_share"])
+    writer.writerows((s, f"{m:.6f}", f"{z:.6f}") for s, m, z in found)
+    path = Path(settings.out or Path(settings.run).parent) / f"{Path(settings.run).name}-rates.csv"
+    write_text(path, text.getvalue())
+    table = Table(title=f"spike counts of {settings.run}")
+    for column in ("site", "mean count", "silent"):
+        table.add_column(column, justify="left" if column == "site" else "right")
+    for site, mean, zero in found:
+        table.add_row(site, f"{mean:.3f}", f"{zero:.1%}")
+    Console().print(table)
+    print(f"written to {path}")

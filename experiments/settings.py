@@ -1,0 +1,186 @@
+"""The settings of every mode, as frozen dataclasses. A config file and the command line are two ways to fill them in.
+
+``config.yaml`` of a run is one of these, resolved; reading it back gives the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from avs.losses import LossSpec
+from snn.spec import NeuronSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """name: the family. spec: its size, one of the named specs."""
+
+    name: str = "miavs"
+    spec: str = "tiny"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """dataset and variant; clips per split (val chooses, test is only reported); seed of the data; where it is cached."""
+
+    dataset: str = "chimes"
+    variant: str = "ms3"
+    classes: int = 5
+    train: int = 1600
+    val: int = 100
+    test: int = 200
+    seed: int = 0
+    cache: str = ".cache/chimes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """AdamW with one warm-up and a cosine. An epoch is one pass over the labelled frames, ``batch`` frames a step.
+
+    ``rate_penalty`` weighs the mean spike count of the sites (SNN only). ``threads``: CPU threads. ``save_every``: steps
+    between checkpoints; ``stop_after`` > 0 ends the process after that many steps of it, with a checkpoint (for tests of
+    resuming and for time-limited queues).
+    """
+
+    epochs: int = 2
+    batch: int = 16
+    lr: float = 4e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    clip: float = 1.0
+    rate_penalty: float = 0.0
+    threads: int = 1
+    log_every: int = 10
+    save_every: int = 200
+    stop_after: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InformationSettings:
+    """Mutual information between sounding pixels and sound, added to the loss with this weight. 0 leaves it out."""
+
+    estimator: str = "infonce"
+    weight: float = 0.0
+    bank: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeSettings:
+    """Where neurons stand: see ``graph.passes.SpikeSpec`` (levels and steps come from ``neuron``)."""
+
+    norm: str = "none"
+    residual: str = "real"
+    score: str = "count"
+    signed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateSettings:
+    """Frames and percentile that set each site's step after conversion."""
+
+    frames: int = 64
+    percentile: float = 0.999
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactSettings:
+    """The dyadic grid (fractional bits of weights and of thresholds) and the number of frames the event runner executes."""
+
+    bits: int = 12
+    frames: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What every mode that writes a run shares. ``init``: a run whose weights to start from."""
+
+    mode: str = "ann"
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    loss: LossSpec = field(default_factory=LossSpec)
+    information: InformationSettings = field(default_factory=InformationSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    seed: int = 0
+    device: str = "cpu"
+    init: str = ""
+    run: str = ""
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnSettings(RunSettings):
+    """``mute``: train on silence, the audio-blind reference."""
+
+    mode: str = "ann"
+    mute: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnnSettings(RunSettings):
+    mode: str = "snn"
+    neuron: NeuronSpec = field(default_factory=NeuronSpec)
+    spikes: SpikeSettings = field(default_factory=SpikeSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertSettings(RunSettings):
+    """ANN run -> spiking run. On the command line ``source`` is ``--from``. ``curve``: steps T of the rate curve."""
+
+    mode: str = "convert"
+    source: str = ""
+    neuron: NeuronSpec = field(default_factory=NeuronSpec)
+    spikes: SpikeSettings = field(default_factory=SpikeSettings)
+    calibrate: CalibrateSettings = field(default_factory=CalibrateSettings)
+    exact: ExactSettings = field(default_factory=ExactSettings)
+    curve: tuple[int, ...] = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergySettings:
+    """``runs``: the ANN first, then what is compared with it. ``out``: default, beside the first run."""
+
+    mode: str = "energy"
+    runs: tuple[str, ...] = ()
+    clips: int = 40
+    out: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatesSettings:
+    mode: str = "rates"
+    run: str = ""
+    clips: int = 20
+    out: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """``seed`` of training; ``out``: where the runs and the report go; ``epochs`` of the ANN, ``further`` of the SNN and the
+    control; ``parallel``: trainings at once."""
+
+    mode: str = "demo"
+    seed: int = 0
+    out: str = "runs/demo"
+    epochs: int = 2
+    further: int = 1
+    train: int = 1600
+    parallel: int = 2
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorSettings:
+    mode: str = "doctor"
+
+
+SETTINGS: dict[str, type] = {
+    "ann": AnnSettings,
+    "snn": SnnSettings,
+    "convert": ConvertSettings,
+    "energy": EnergySettings,
+    "rates": RatesSettings,
+    "demo": DemoSettings,
+    "doctor": DoctorSettings,
+}
+NOT_BUILT = ("ablate", "predict", "data", "export")

@@ -1,0 +1,234 @@
+"""One training loop for every dialect, on Lightning Fabric.
+
+Loss = task loss + weight x -(mutual information) + penalty x (mean spike count of the sites). A step reads ``batch`` random
+labelled frames. Resuming continues to the same weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from rich.progress import Progress
+from torch import Tensor, fx, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from avs.clip import Clips
+from avs.losses import mixed
+from avs.mutual_information import MutualInformation
+from experiments import checkpoint
+from experiments.dataset import steps_per_epoch, training_order
+from experiments.evaluate import silence_like
+from experiments.run_folder import write_text
+from experiments.settings import AnnSettings, RunSettings, TrainSettings
+from layers.site import SpikeSite
+
+
+class Stopped(Exception):
+    """The run ended before its last step, on purpose; its checkpoint is on disk."""
+
+
+def learning_rate(step: int, total: int, train: TrainSettings) -> float:
+    """Linear warm-up, then a cosine to 1 % of the peak."""
+    warm = max(1, round(train.warmup * total))
+    if step < warm:
+        return train.lr * (step + 1) / warm
+    return train.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm))))
+
+
+def parameter_groups(modules: list[nn.Module], decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices and kernels only: not on norms, biases, or the steps of sites."""
+    parameters = [p for m in modules for p in m.parameters()]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+class CountMeter:
+    """Mean absolute count over all sites of the last training forward. ``penalised``: keep its gradient."""
+
+    def __init__(self, module: nn.Module, penalised: bool) -> None:
+        self.penalised = penalised
+        self.sums: list[Tensor] = []
+        self.sizes: list[int] = []
+        for site in module.modules():
+            if isinstance(site, SpikeSite):
+                site.fire.register_forward_hook(self._seen)
+
+    def _seen(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if not module.training:
+            return
+        self.sums.append((output if self.penalised else output.detach()).abs().sum())
+        self.sizes.append(output.numel())
+
+    def take(self) -> Tensor | None:
+        """The mean since the last call, or None where there are no sites."""
+        if not self.sizes:
+            return None
+        mean = torch.stack(self.sums).sum() / sum(self.sizes)
+        self.sums, self.sizes = [], []
+        return mean
+
+
+@dataclass
+class Trainer:
+    settings: RunSettings
+    folder: Path
+    module: fx.GraphModule
+    clips: Clips
+    step: int = 0
+    seconds: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        train = self.settings.train
+        torch.set_num_threads(train.threads)
+        self.total = train.epochs * steps_per_epoch(self.clips, train.batch)
+        self.fabric = Fabric(accelerator=self.settings.device, devices=1)
+        self.information = self._information()
+        self.modules = [self.module, *([self.information] if self.information else [])]
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train.weight_decay), lr=train.lr)
+        self.names = checkpoint.parameter_names(*self.modules)
+        self.generator = torch.Generator().manual_seed(self.settings.seed)
+        self.counts = CountMeter(self.module, train.rate_penalty > 0)
+        torch.manual_seed(self.settings.seed)
+
+    def _information(self) -> MutualInformation | None:
+        chosen = self.settings.information
+        if not chosen.weight:
+            return None
+        graph = self.module.source
+        feature, token = (graph[graph.outputs[k]].shape for k in ("mask_feature", "audio_token"))
+        return MutualInformation(chosen.estimator, pixel_dim=feature[0], audio_dim=token[-1], bank_size=chosen.bank)
+
+    def restore(self) -> None:
+        state = checkpoint.load(self.folder)
+        if state is None:
+            return
+        for module, saved in zip(self.modules, state["modules"], strict=True):
+            module.load_state_dict(saved)
+        checkpoint.restore_named(self.optimizer, self.names, state["optimizer"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self) -> None:
+        checkpoint.save(
+            self.folder,
+            {
+                "modules": [m.state_dict() for m in self.modules],
+                "optimizer": checkpoint.named_state(self.optimizer, self.names),
+                "generator": self.generator.get_state(),
+                "torch": torch.get_rng_state(),
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+        )
+
+    def loss(self, batch: dict[str, Tensor], clip_idx: Tensor) -> tuple[Tensor, dict[str, float]]:
+        outputs = self.module(image=batch["image"], logmel=batch["logmel"])
+        logits = outputs["mask"]
+        parts = mixed(logits if logits.shape[1] > 1 else logits[:, 0], batch["mask"], self.settings.loss)
+        total = parts["loss"]
+        shown = {k: float(v.detach()) for k, v in parts.items() if k != "loss"}
+        if self.information is not None:
+            nats = self.information(
+                outputs["mask_feature"], outputs["audio_token"].flatten(1), batch["mask"], clip_idx, self.generator
+            )
+            total = total - self.settings.information.weight * nats
+            shown["information"] = float(nats.detach())
+        count = self.counts.take()
+        if count is not None:
+            total = total + self.settings.train.rate_penalty * count
+            shown["count"] = float(count.detach())
+        return total, {"loss": float(total.detach()), **shown}
+
+    def run(self, progress: Progress, label: str) -> None:
+        """Train to the last step. Ctrl-C saves; ``stop_after`` steps of this process end it with ``Stopped``."""
+        train = self.settings.train
+        self.module.train()
+        task = progress.add_task(label, total=self.total, completed=self.step, note="")
+        started, first = time.perf_counter() - self.seconds, self.step
+        log = _Log(self.folder, self.step)
+        try:
+            for clip_idx, frame_idx in self._batches():
+                batch = self.fabric.to_device(self.clips.frame_batch(clip_idx, frame_idx))
+                if isinstance(self.settings, AnnSettings) and self.settings.mute:
+                    batch["logmel"] = silence_like(batch["logmel"])
+                self._update(batch, clip_idx)
+                self.seconds = time.perf_counter() - started
+                self.step += 1
+                if self.step % train.log_every == 0 or self.step == self.total:
+                    log.write(self.step, self.total, self.seconds, self.losses)
+                    progress.update(task, completed=self.step, note=f"loss {self.losses['loss']:.3f}")
+                if train.stop_after and self.step - first >= train.stop_after and self.step < self.total:
+                    raise Stopped
+                if self.step % train.save_every == 0:
+                    self.save()
+        except (KeyboardInterrupt, Stopped):
+            self.save()
+            raise
+        finally:
+            log.close()
+        self.save()
+        progress.update(task, completed=self.total)
+        self.module.eval()
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = training_order(self.clips, self.settings.train.batch, self.settings.seed)
+        return islice(order, self.step, self.total)
+
+    def _update(self, batch: dict[str, Tensor], clip_idx: Tensor) -> None:
+        train = self.settings.train
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.total, train)
+        total, self.losses = self.loss(batch, clip_idx)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(total)
+        parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
+        nn.utils.clip_grad_norm_(parameters, train.clip)
+        self.optimizer.step()
+
+
+class _Log:
+    """``log.csv`` and TensorBoard events. The csv's last row is how a parent process sees how far a run is."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.path = folder / "log.csv"
+        self.board = SummaryWriter(str(folder), purge_step=step + 1)
+        if self.path.exists():
+            self._rewind(step)
+
+    def _rewind(self, step: int) -> None:
+        """Drop the rows that a killed run wrote after the checkpoint from which it now continues."""
+        head, *rows = self.path.read_text().splitlines()
+        kept = [row for row in rows if int(row.split(",", 1)[0]) <= step]
+        write_text(self.path, "\n".join([head, *kept]) + "\n")
+
+    def write(self, step: int, total: int, seconds: float, values: dict[str, float]) -> None:
+        new = not self.path.exists()
+        row = {
+            "step": step,
+            "total": total,
+            "seconds": round(seconds, 2),
+            **{k: round(v, 6) for k, v in values.items()},
+        }
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        for key, value in values.items():
+            self.board.add_scalar(key, value, step)
+
+    def close(self) -> None:
+        self.board.close()

@@ -1,0 +1,8 @@
+"""The command: ``python main.py --mode ann|snn|convert|energy|rates|demo|doctor [--config FILE.yaml] [--key x]``."""
+
+import sys
+
+from experiments.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""ANN -> convert -> energy -> rates, end to end, on few clips: files, formats, and what they must claim or not claim."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+import torch
+
+from experiments.cli import main
+from experiments.config_file import load
+from experiments.network import load_run
+from experiments.run_folder import read_json
+
+COMMON = {
+    "mode", "model", "dataset", "split", "clips", "seed", "miou", "fscore", "miou_other_audio", "miou_swap_audio",
+    "parameters", "train_seconds", "steps", "levels", "neuron", "spike_fed_share",
+}  # fmt: skip
+
+
+def test_ann_run_leaves_what_the_design_says(ann_run):
+    metrics = read_json(ann_run / "metrics.json")
+    assert metrics.keys() >= COMMON
+    assert (metrics["mode"], metrics["neuron"], metrics["spike_fed_share"]) == ("ann", "none", 0.0)
+    assert 0 <= metrics["miou"] <= 1
+    assert len(metrics["miou_per_clip"]) == metrics["clips"] == 12
+    for name in ("config.yaml", "graph.json", "model.safetensors", "state.pt", "log.csv"):
+        assert (ann_run / name).stat().st_size > 0
+    assert list(ann_run.glob("events.out.tfevents*"))
+    assert load((ann_run / "config.yaml").read_text()).mode == "ann"
+
+
+def test_conversion_is_exact_and_says_how_it_knows(converted_run):
+    metrics = read_json(converted_run / "metrics.json")
+    assert metrics.keys() >= COMMON | {"exact", "max_abs_difference", "curve"}
+    assert metrics["exact"] is True
+    assert metrics["max_abs_difference"] == 0.0
+    assert metrics["event_runner"]["frames"] == 3
+    assert metrics["event_runner"]["deletion_changes"] and metrics["event_runner"]["permutation_keeps"]
+    assert [c["steps"] for c in metrics["curve"]] == [1, 2]
+    assert metrics["spike_fed_share"] >= 0.97
+    assert 0 < metrics["equal_counts"] <= 1
+
+
+def test_a_reloaded_run_computes_what_was_scored(converted_run):
+    """Rebuilt from graph.json and safetensors alone, twice, the same logits; the deployed network is on the grid."""
+    a, b = load_run(str(converted_run)), load_run(str(converted_run))
+    batch = {"image": torch.randn(2, 3, 64, 64), "logmel": torch.randn(2, 1, 96, 64)}
+    with torch.no_grad():
+        assert torch.equal(a.deployed(**batch)["mask"], b.deployed(**batch)["mask"])
+    weight = a.deployed.get_submodule("head.fc.0").weight * 2.0**12
+    assert torch.equal(weight, weight.round())
+
+
+def test_off_the_grid_nothing_is_called_exact(small, ann_run):
+    folder = small(
+        "convert", "lif", "--from", str(ann_run), "--neuron.kind", "if", "--neuron.levels", "1", "--neuron.steps", "2",
+        "--train.epochs", "0", "--curve", "1",
+    )  # fmt: skip
+    metrics = read_json(folder / "metrics.json")
+    assert metrics["exact"] is False
+    assert "several steps" in metrics["why_not_exact"]
+
+
+@pytest.fixture(scope="module")
+def energy_rows(ann_run, converted_run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("energy")
+    before = {p: p.read_bytes() for run in (ann_run, converted_run) for p in run.rglob("*") if p.is_file()}
+    runs = ["--runs", str(ann_run), str(converted_run)]
+    assert main(["--mode", "energy", *runs, "--clips", "3", "--out", str(out)]) == 0
+    assert all(p.read_bytes() == content for p, content in before.items()), "a run was changed"
+    for suffix in ("csv", "md", "html", "png"):
+        assert (out / f"energy.{suffix}").stat().st_size > 0
+    return json.loads((out / "energy.json").read_text())
+
+
+def test_energy_report_has_every_named_saving(energy_rows):
+    ann, snn = energy_rows
+    keys = "run miou delta_miou macs acs neuron_updates spike_fed_share coverage energy_uj saving".split()
+    assert snn.keys() >= set(keys)
+    assert snn["coverage"] == 1.0
+    for measure in ("strict_compute", "strict_memory"):
+        assert set(snn["saving"][measure]) == {"dense_fp32", "zeroskip_fp32", "int8", "qann"}
+    assert snn["saving"]["strict"] == snn["saving"]["strict_compute"]["dense_fp32"]
+    assert ann["saving"]["strict"] == 0
+    assert snn["delta_miou"] == pytest.approx(snn["miou"] - ann["miou"])
+
+
+def test_the_front_end_and_the_input_layers_are_charged_to_both(energy_rows):
+    """No network can save what both must compute: the strict saving stays below the share outside the front end."""
+    ann, snn = energy_rows
+    assert snn["energy_uj"]["strict"] > 2.5  # the log-mel alone
+    assert ann["macs"] == pytest.approx(snn["macs"])
+
+
+def test_events_of_the_accountant_are_those_of_the_runner(converted_run):
+    """Weight additions of three validation frames: the event runner's integers and the accountant's."""
+    from energy.account import account
+    from experiments.convert_mode import first_frames
+    from experiments.dataset import split
+
+    run = load_run(str(converted_run))
+    frames = first_frames(split(run.settings.data, "val"), 3)
+    counted = account(run.deployed, [frames], frames=1)
+    runner = read_json(converted_run / "metrics.json")["event_runner"]["adds"]
+    assert [int(v) for v in counted.totals.ac_w] == runner
+
+
+def test_rates_lists_every_site(converted_run, tmp_path):
+    assert main(["--mode", "rates", "--run", str(converted_run), "--clips", "1", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "snn-rates.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    nodes = load_run(str(converted_run)).deployed.source.nodes.values()
+    assert len(rows) == sum(getattr(n.op, "site", None) is not None for n in nodes)
+    assert all(0 <= float(r["silent_share"]) <= 1 for r in rows)
