@@ -1,6 +1,6 @@
 """Set each site's step from what the ANN computes there, before any fine-tuning.
 
-step = quantile_p(|x|) / D over the calibration frames (of max(x, 0) for an unsigned site), but no less than the ceiling
+step = quantile_p(|x|) / D over the calibration frames (of max(x, 0) for an unsigned site), but no more than the ceiling
 of a clipped ReLU needs. A step that no weight can absorb (a site that feeds a product) is rounded to a power of two.
 """
 
@@ -13,6 +13,7 @@ from torch import Tensor, fx
 
 from convert.observe import observe
 from graph.graph import Graph
+from graph.lower import source_of
 from graph.ops import Act, Expand, Firing, Gate
 
 SAMPLE = 1 << 20  # torch.quantile takes at most 2**24 values; a million are plenty
@@ -29,8 +30,8 @@ def _source(graph: Graph, name: str) -> str:
 def calibrate(
     ann: fx.GraphModule, spiking: fx.GraphModule, batch: dict[str, Tensor], percentile: float
 ) -> dict[str, float]:
-    """Writes the steps into ``spiking`` and returns them by site name. Gates keep theirs: a count is 1/D by definition."""
-    graph: Graph = spiking.source
+    """Writes the steps into ``spiking`` and returns them by site name. Gates keep theirs: a count is 1/D."""
+    graph = source_of(spiking)
     wanted = {
         name: _source(graph, node.args[0])
         for name, node in graph.nodes.items()

@@ -9,6 +9,8 @@ from torch import Tensor, fx
 
 from convert.observe import observe
 from graph.graph import WEIGHTED
+from graph.lower import source_of
+from layers.site import FoldedSite, SpikeSite, ThresholdSite
 
 Keep = Callable[[str], bool]
 
@@ -24,9 +26,16 @@ def _values(module: fx.GraphModule, batch: dict[str, Tensor], keep: Keep) -> dic
     return found
 
 
+def _unit(module: fx.GraphModule, name: str) -> Tensor:
+    """The value of one count of a site."""
+    site = module.get_submodule(name)
+    assert isinstance(site, SpikeSite | ThresholdSite | FoldedSite)
+    return site.step * site.scale if isinstance(site, SpikeSite) else site.step
+
+
 def layer_distance(ann: fx.GraphModule, spiking: fx.GraphModule, batch: dict[str, Tensor]) -> list[tuple[str, float]]:
     """(weighted op, |snn - ann| / |ann|) in order; stepped values are averaged over their steps."""
-    weighted = {n for n, v in ann.source.nodes.items() if isinstance(v.op, WEIGHTED)}
+    weighted = {n for n, v in source_of(ann).nodes.items() if isinstance(v.op, WEIGHTED)}
     a, b = (_values(m, batch, lambda n: n in weighted) for m in (ann, spiking))
     rows = []
     for name in a:
@@ -37,12 +46,12 @@ def layer_distance(ann: fx.GraphModule, spiking: fx.GraphModule, batch: dict[str
 
 
 def equal_counts(a: fx.GraphModule, b: fx.GraphModule, batch: dict[str, Tensor]) -> float:
-    """The share of neurons that fire the same count in both, over all sites. 1.0 off the grid would still not be exact."""
-    sites = {n for n, v in a.source.nodes.items() if getattr(v.op, "site", None) is not None}
+    """The share of neurons that fire the same count in both, over all sites. Off the grid 1.0 would not be exact."""
+    sites = {n for n, v in source_of(a).nodes.items() if getattr(v.op, "site", None) is not None}
     counts = [_values(m, batch, lambda n: n in sites) for m in (a, b)]
     same = total = 0
     for name in sites:
-        x, y = (c[name] / m.get_submodule(name).step for c, m in zip(counts, (a, b), strict=True))
+        x, y = (c[name] / _unit(m, name) for c, m in zip(counts, (a, b), strict=True))
         same += int(torch.eq(x.round(), y.round()).sum())
         total += x.numel()
     return same / max(total, 1)

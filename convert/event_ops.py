@@ -90,7 +90,12 @@ def quantize(op: ops.Quantize, x: Array) -> Array:
     return np.round(x * unit) / unit
 
 
-LAYOUT: dict[type, Callable[..., Array]] = {ops.View: view, ops.Slice: narrow, ops.Concat: concat}
+LAYOUT: dict[type, Callable[..., Array]] = {
+    ops.View: view,
+    ops.Slice: narrow,
+    ops.Concat: concat,
+    ops.Upsample: _nearest,
+}
 BARRIERS: dict[type, Callable[..., Array]] = {
     ops.MatMul: matmul,
     ops.DeformSample: sample,

@@ -53,7 +53,7 @@ def _deleting(target: str, random: np.random.Generator) -> Edit:
 
 @torch.no_grad()
 def check(reference: fx.GraphModule, folder: Path, batch: dict[str, Tensor], seed: int = 0) -> Exactness:
-    """``reference``: the folded, snapped quantised ANN in torch. ``folder``: the exported network, reloaded from disk."""
+    """``reference``: the folded, snapped quantised ANN in torch. ``folder``: the exported network, read from disk."""
     graph, arrays = read(folder)
     random = np.random.default_rng(seed)
     reference.eval()

@@ -11,8 +11,10 @@ from torch import fx
 
 from convert.event_ops import Array
 from graph.graph import Graph
+from graph.lower import source_of
 from graph.ops import Const, Param
 from graph.serial import dumps, loads
+from layers.consts import Constant
 
 GRAPH, ARRAYS = "graph.json", "model.safetensors"
 
@@ -20,15 +22,17 @@ GRAPH, ARRAYS = "graph.json", "model.safetensors"
 def arrays_of(module: fx.GraphModule) -> bytes:
     """The state dict plus the constants under their node names, as safetensors."""
     tensors = {k: v.detach().contiguous().clone() for k, v in module.state_dict().items()}
-    for name, node in module.source.nodes.items():
+    for name, node in source_of(module).nodes.items():
         if isinstance(node.op, Const):
-            tensors[name] = module.get_submodule(node.weights).value[0].contiguous().clone()  # type: ignore[index,union-attr]
+            table = module.get_submodule(node.weights)
+            assert isinstance(table, Constant)
+            tensors[name] = table.value[0].contiguous().clone()
     return save(tensors)
 
 
 def deployed_files(module: fx.GraphModule) -> dict[str, bytes]:
     """File name -> content of a deployed network."""
-    return {GRAPH: dumps(module.source).encode(), ARRAYS: arrays_of(module)}
+    return {GRAPH: dumps(source_of(module)).encode(), ARRAYS: arrays_of(module)}
 
 
 def read(folder: Path) -> tuple[Graph, dict[str, Array]]:

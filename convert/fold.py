@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from graph.dialect import Dialect
 from graph.graph import WEIGHTED, Node
-from graph.lower import lower
+from graph.lower import lower, source_of
 from graph.ops import Firing
 from graph.passes import Folding, fold
 from layers.site import FoldedSite, SpikeSite, ThresholdSite
@@ -35,13 +35,8 @@ def _then(first: Affine, second: Affine) -> Affine:
 
 
 def _fold_site(site: SpikeSite, made: nn.Module, before: Affine | None) -> None:
-    levels, channels = None, None
-    if isinstance(made, ThresholdSite):
-        levels, channels = made.levels, made.sign.numel()
-    elif isinstance(made, FoldedSite):
-        channels = made.sign.numel()
-    assert channels is not None
-    one = torch.ones(channels, dtype=torch.float64)
+    assert isinstance(made, ThresholdSite | FoldedSite)
+    one = torch.ones(made.sign.numel(), dtype=torch.float64)
     total: Affine = before or (one, 0 * one)
     if site.norm is not None:
         total = _then(total, affine(site.norm))
@@ -51,8 +46,8 @@ def _fold_site(site: SpikeSite, made: nn.Module, before: Affine | None) -> None:
     sign = torch.where(total[0] < 0, -1.0, 1.0).double()
     theta, bias = 1 / size, total[1] / size
     made.sign.copy_(sign)
-    if levels is not None:
-        edge = (torch.arange(1, levels + 1, dtype=torch.float64) - 0.5)[:, None] * theta
+    if isinstance(made, ThresholdSite):
+        edge = (torch.arange(1, made.levels + 1, dtype=torch.float64) - 0.5)[:, None] * theta
         made.upper.copy_(edge - bias)
         if made.signed:
             made.lower.copy_(-edge - bias)
@@ -64,6 +59,7 @@ def _fold_site(site: SpikeSite, made: nn.Module, before: Affine | None) -> None:
 
 
 def _fold_weights(old: nn.Module, new: nn.Module, behind: Affine | None, step: Tensor | None) -> None:
+    assert isinstance(old, nn.Conv2d | nn.Linear) and isinstance(new, nn.Conv2d | nn.Linear)
     weight = old.weight.detach().double()
     bias = torch.zeros(weight.shape[0], dtype=torch.float64) if old.bias is None else old.bias.detach().double()
     if step is not None:
@@ -86,7 +82,7 @@ def _copy_state(old: nn.Module, new: nn.Module, node: Node) -> None:
 @torch.no_grad()
 def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
     """The inference form of a lowered network, in the same dialect, in eval mode. The original is left as it was."""
-    folded, plan = fold(module.source)
+    folded, plan = fold(source_of(module))
     made = lower(folded, dialect)
     behind = {weighted: norm for norm, weighted in plan.into_weights.items()}
     for name, node in folded.nodes.items():

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from convert.observe import observe
-from graph.graph import WEIGHTED
+from graph.graph import WEIGHTED, Node
+from graph.lower import source_of
 from graph.ops import Conv, Firing, Norm, Param
 from layers.site import ThresholdSite
 
@@ -25,21 +26,27 @@ def to_grid(x: Tensor, bits: int) -> Tensor:
     return (x.double() * 2.0**bits).round().mul(2.0**-bits).to(x.dtype)
 
 
+def _weighted(module: fx.GraphModule, node: Node) -> nn.Conv2d | nn.Linear:
+    layer = module.get_submodule(node.weights)
+    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    return layer
+
+
 @torch.no_grad()
 def snap(module: fx.GraphModule, bits: int) -> fx.GraphModule:
     """In place, on a folded network; what cannot be put on the grid is an error that names it."""
-    for name, node in module.source.nodes.items():
+    for name, node in source_of(module).nodes.items():
         op = node.op
         if isinstance(op, Norm):
             raise ValueError(f"'{name}' is a norm that could not be folded, so the network has no dyadic form")
         if isinstance(op, WEIGHTED):
-            layer = module.get_submodule(node.weights)
+            layer = _weighted(module, node)
             layer.weight.copy_(to_grid(layer.weight, bits))
             if layer.bias is not None:
                 layer.bias.copy_(to_grid(layer.bias, bits))
         elif isinstance(op, Param):
             owner, _, leaf = node.weights.rpartition(".")
-            table = getattr(module.get_submodule(owner), leaf)
+            table = module.get_submodule(owner).get_parameter(leaf)
             table.copy_(to_grid(table, bits))
         elif isinstance(op, Firing) and op.site is not None:
             _snap_site(name, module.get_submodule(name), bits)
@@ -70,21 +77,19 @@ def grid_of(x: Tensor) -> int:
 @torch.no_grad()
 def headroom(module: fx.GraphModule, batch: dict[str, Tensor]) -> dict[str, float]:
     """Weighted op -> largest possible partial sum in grid units over the limit 2**24; below 1 is exact in any order."""
-    graph = module.source
+    graph = source_of(module)
     values: dict[str, Tensor] = {}
     observe(module, batch, lambda name, value: values.__setitem__(name, value))
     found = {}
     for name, node in graph.nodes.items():
         if not isinstance(node.op, WEIGHTED):
             continue
-        layer, x = module.get_submodule(node.weights), values[node.args[0]]
+        layer, x = _weighted(module, node), values[node.args[0]]
         weight, bias = layer.weight.double(), layer.bias
         units = 2.0 ** (grid_of(x) + grid_of(weight))
         size = None if bias is None else bias.double().abs()
-        if isinstance(node.op, Conv):
-            total = F.conv2d(
-                x.double().abs(), weight.abs(), size, layer.stride, layer.padding, layer.dilation, layer.groups
-            )
+        if isinstance(op := node.op, Conv):
+            total = F.conv2d(x.double().abs(), weight.abs(), size, op.stride, op.padding, op.dilation, op.groups)
         else:
             total = F.linear(x.double().abs(), weight.abs(), size)
         found[name] = float(total.max()) * units / LIMIT

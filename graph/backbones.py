@@ -1,4 +1,4 @@
-"""Small image and audio networks. A backbone maps an image to four features, finest first; an audio network to a token."""
+"""Small image and audio networks. A backbone maps an image to four features, finest first; audio becomes a token."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tiny(g: Graph, image: str, spec: Spec) -> list[str]:
 
 
 def tiny_audio(g: Graph, logmel: str, spec: Spec) -> str:
-    """VGGish in miniature: strided convolutions on [1, 96, 64], flattened (frequency matters), one Linear. -> [1, A]."""
+    """VGGish in miniature: strided convolutions on [1, 96, 64], flattened (frequency matters), a Linear. -> [1, A]."""
     x = logmel
     for i, width in enumerate(spec.audio_widths):
         x = conv_block(g, f"features.{i}", x, width, spec, kernel=3, stride=2)

@@ -84,7 +84,7 @@ def _linear_attention(g: Graph, q: str, k: str, v: str, spec: Spec) -> str:
     qh = g("q_heads", View(pattern=HEADS_FIRST, sizes=sizes), q)
     kh = g("k_heads", View(pattern=HEADS_TRANSPOSED, sizes=sizes), k)
     vh = g("v_heads", View(pattern=HEADS_FIRST, sizes=sizes), v)
-    heads, head, keys = g[kh].shape
+    _, head, keys = g[kh].shape
     states = g("states", MatMul(inner=keys), kh, vh)
     return g("mixed", MatMul(inner=head, scale=2.0 ** -round(log2(keys * isqrt(head)))), qh, states)
 

@@ -19,9 +19,16 @@ from graph.values import Shape
 
 # Attributes of nn.Module and fx.GraphModule that a child of that name would hide.
 RESERVED = frozenset(
-    "training type graph code forward apply to eval train half float double cpu cuda state_dict parameters buffers "
-    "modules children register_buffer register_parameter add_module compile meta recompile print_readable "
-    "load_state_dict zero_grad share_memory requires_grad_ extra_repr dump_patches call_super_init".split()
+    """
+    T_destination add_module add_submodule apply bfloat16 buffers call_super_init children code compile cpu cuda
+    delete_all_unused_submodules delete_submodule double dump_patches eval extra_repr float forward get_buffer
+    get_extra_state get_parameter get_submodule graph half ipu load_state_dict meta modules mtia named_buffers
+    named_children named_modules named_parameters parameters print_readable recompile register_backward_hook
+    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule shape_env share_memory source state_dict to to_empty to_folder train training type xpu zero_grad
+    """.split()  # noqa: SIM905 - a list of eighty quoted words reads worse
 )
 
 
@@ -96,7 +103,7 @@ class Graph(Mapping[str, Node]):
         if name in self.nodes:
             raise ValueError(f"node name '{name}' is taken")
         for part in name.split("."):
-            if keyword.iskeyword(part) or part in RESERVED:
+            if keyword.iskeyword(part) or part in RESERVED or part.startswith("_"):
                 raise ValueError(f"node name '{name}' uses '{part}', which a module already means something by")
             if not part.replace("_", "a").isalnum():
                 raise ValueError(f"node name '{name}' must be dotted identifiers or numbers")
@@ -126,7 +133,7 @@ class Graph(Mapping[str, Node]):
         return node.op.macs(node.shape, *self.inputs(node))
 
     def pruned(self, outputs: list[str] | None = None) -> Graph:
-        """The part of the graph that the named outputs (default: all) depend on. Inputs stay: they are the interface."""
+        """The part of the graph that the named outputs (default: all) depend on. Inputs stay: the interface."""
         kept = dict(self.outputs) if outputs is None else {o: self.outputs[o] for o in outputs}
         alive, queue = set(kept.values()), list(kept.values())
         while queue:

@@ -62,9 +62,16 @@ class _Lowering:
 
 
 def lower(graph: Graph, dialect: Dialect, outputs: list[str] | None = None) -> fx.GraphModule:
-    """A module whose ``forward(**inputs)`` returns ``{output name: tensor}``. ``module.source`` is the graph it came from."""
+    """A module whose ``forward(**inputs)`` returns ``{output name: tensor}``; ``module.source`` is its graph."""
     wanted = graph.pruned(outputs)
     infer(wanted)  # clocks and kinds must be consistent before anything is built
     module = _Lowering(wanted, dialect).run()
-    module.source = wanted
+    module.__dict__["source"] = wanted  # a plain attribute: neither a tensor nor a module
     return module
+
+
+def source_of(module: fx.GraphModule) -> Graph:
+    """The graph that a lowered module came from."""
+    graph = module.source
+    assert isinstance(graph, Graph)
+    return graph

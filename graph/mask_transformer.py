@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
 from graph.blocks import act, attention, conv_block, feed_forward, linear, norm, sublayer
@@ -55,7 +56,7 @@ def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
     with g.scope("head"):
         levels = neck(g, features, spec)
         queries = query_generator(g, audio, image, spec)
-        memory = encoder(g, levels[1:], spec)
+        memory = encoder(g, levels[1:], audio, spec)
         queries = decoder(g, queries, memory, spec)
         feature = mask_feature(g, levels[0], memory, spec)
         with g.scope("fusion_block"):
@@ -70,23 +71,30 @@ def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
 def neck(g: Graph, features: list[str], spec: Spec) -> list[str]:
     """A 1x1 convolution and a norm to each level: the finest to ``mask_dim``, the rest to ``hidden``."""
     widths = (spec.mask_dim, *(spec.hidden for _ in features[1:]))
-    return [
+    levels = [
         conv_block(g, f"in_proj.{i}", x, width, spec, fn=None)
         for i, (x, width) in enumerate(zip(features, widths, strict=True))
     ]
+    if spec.top_down:
+        for i in range(len(levels) - 2, 0, -1):
+            up = g(f"top_down.{i}.up", Upsample(factor=2, mode="nearest"), levels[i + 1])
+            levels[i] = g(f"top_down.{i}.add", Add(), levels[i], up)
+    return levels
 
 
 def query_generator(g: Graph, audio: str, image: str, spec: Spec) -> str:
     """Learned queries that attend to themselves and to the sound of the second; plus a second learned table."""
     with g.scope("query_generator"):
-        table = g("query.weight", Param(dims=(spec.queries, spec.hidden)))
+        table = g("query.weight", Param(dims=(spec.queries, spec.hidden), init=spec.query_init))
         q = g("query.frames", Expand(to="once"), table, image) if spec.pre_norm else table
         for i in range(spec.query_layers):
             with g.scope(f"layers.{i}"):
                 q = sublayer(g, "norm1", q, lambda x: attention(g, "self_attn", x, x, spec, bias=False), spec)
                 q = sublayer(g, "norm2", q, lambda x: attention(g, "cross_attn", x, audio, spec, bias=False), spec)
                 q = sublayer(g, "norm3", q, lambda x: _ffn(g, x, spec.query_ffn, spec), spec)
-    return g("queries", Add(), q, g("learnable_query.weight", Param(dims=(spec.queries, spec.hidden))))
+    return g(
+        "queries", Add(), q, g("learnable_query.weight", Param(dims=(spec.queries, spec.hidden), init=spec.query_init))
+    )
 
 
 def _ffn(g: Graph, x: str, width: int, spec: Spec) -> str:
@@ -94,7 +102,7 @@ def _ffn(g: Graph, x: str, width: int, spec: Spec) -> str:
         return feed_forward(g, x, width, spec)
 
 
-def encoder(g: Graph, levels: list[str], spec: Spec) -> str:
+def encoder(g: Graph, levels: list[str], audio: str, spec: Spec) -> str:
     """Multi-scale deformable self-attention over the tokens of three levels. -> memory [S, C]."""
     tokens = [g(f"tokens.{i}", View(pattern=TOKENS), x) for i, x in enumerate(levels)]
     src = g("src", Concat(axis=0), *tokens)
@@ -116,6 +124,8 @@ def encoder(g: Graph, levels: list[str], spec: Spec) -> str:
     reference = g("reference", Const(recipe="reference", dims=(total, len(levels), 2), levels=spec.levels))
     if spec.pre_norm:
         src = g("src_positioned", Add(), src, position)
+    if spec.early_audio:
+        src = g("src_sounding", Add(), src, audio)
     for i in range(spec.encoder_layers):
         with g.scope(f"transformer.encoder.layers.{i}"):
 
@@ -160,13 +170,18 @@ def deformable_attention(g: Graph, name: str, query: str, value: str, reference:
         return linear(g, "output_proj", g("sampled", op, v, offset, weight, reference), spec.hidden)
 
 
+def _cross_attention(g: Graph, memory: str, spec: Spec, x: str) -> str:
+    return attention(g, "cross_attn", x, memory, spec)
+
+
 def decoder(g: Graph, queries: str, memory: str, spec: Spec) -> str:
     """Queries attend to themselves and to the whole memory; only the last layer's output is used."""
     for i in range(spec.decoder_layers):
         with g.scope(f"transformer.decoder.layers.{i}"):
             source = norm(g, "memory_norm", memory, spec) if spec.pre_norm else memory
             queries = sublayer(g, "norm1", queries, lambda x: attention(g, "self_attn", x, x, spec), spec)
-            queries = sublayer(g, "norm2", queries, lambda x, m=source: attention(g, "cross_attn", x, m, spec), spec)
+            attend = partial(_cross_attention, g, source, spec)
+            queries = sublayer(g, "norm2", queries, attend, spec)
             queries = sublayer(g, "norm3", queries, lambda x: feed_forward(g, x, spec.ffn, spec), spec)
     return norm(g, "query_norm", queries, spec) if spec.pre_norm else queries
 

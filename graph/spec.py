@@ -13,7 +13,10 @@ class Spec:
     norm(x + f(x)); positions are then added once, to the stream. ``attention``: "softmax", or "linear": Q (K^T V).
     ``score``: how deformable attention weights are made. ``gate``: "sigmoid" or "hard". ``ceiling``: clips every ReLU
     (0: not). ``offset_bits`` > 0 puts sampling offsets on a grid of 2**-bits pixels,
-    ``position_bits`` the position codes on one of 2**-bits. ``upsample_last``: predict at the
+    ``position_bits`` the position codes on one of 2**-bits. ``query_init``: "small" lets the sound, not the
+    table, decide what a query is from the first step on. ``early_audio``: the sound is also added to the
+    encoder's tokens, so that its feed-forward layers can match it with what is seen. ``top_down``: each level of the neck adds the
+    coarser one, as in a feature pyramid. ``upsample_last``: predict at the
     resolution of the mask feature and interpolate the logits.
     """
 
@@ -23,6 +26,7 @@ class Spec:
     widths: tuple[int, int, int, int] = (64, 128, 320, 512)
     depths: tuple[int, int, int, int] = (1, 1, 1, 1)
     stem_stride: int = 4
+    top_down: bool = False
     audio: str = "tiny_audio"
     audio_widths: tuple[int, ...] = (64, 128, 256, 512)
     audio_dim: int = 128
@@ -33,6 +37,8 @@ class Spec:
     queries: int = 300
     query_layers: int = 6
     query_ffn: int = 1024
+    query_init: str = "normal"
+    early_audio: bool = False
     encoder_layers: int = 6
     decoder_layers: int = 6
     ffn: int = 2048
@@ -76,6 +82,8 @@ TINY = Spec(
     queries=8,
     query_layers=1,
     query_ffn=96,
+    query_init="small",
+    early_audio=True,
     encoder_layers=1,
     decoder_layers=1,
     ffn=96,

@@ -1,1 +1,1 @@
-"""op -> module factories that several dialects share. What is real-valued or spiking is decided in ``ann`` and ``snn``."""
+"""op -> module factories that several dialects share. ``ann`` and ``snn`` decide what is real-valued or spiking."""

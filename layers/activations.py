@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,23 +13,23 @@ from graph.dialect import Call
 
 
 def clipped_relu(x: Tensor, ceiling: float) -> Tensor:
-    return x.clamp(0, ceiling)
+    return F.hardtanh(x, 0.0, ceiling)
 
 
 def hard_gate(x: Tensor) -> Tensor:
-    return (x + 0.5).clamp(0, 1)
+    return F.hardtanh(x + 0.5, 0.0, 1.0)
 
 
 def relu_score(x: Tensor, scale: float, ceiling: float) -> Tensor:
-    return x.clamp(0, ceiling) * scale
+    return F.hardtanh(x, 0.0, ceiling) * scale
 
 
 def same(x: Tensor) -> Tensor:
     return x
 
 
-ACTS = {"relu": torch.relu, "gelu": F.gelu, "identity": same}
-GATES = {"sigmoid": torch.sigmoid, "hard": hard_gate}
+ACTS: dict[str, Callable[..., Tensor]] = {"relu": torch.relu, "gelu": F.gelu, "identity": same}
+GATES: dict[str, Callable[..., Tensor]] = {"sigmoid": torch.sigmoid, "hard": hard_gate}
 
 
 def act(op: ops.Act) -> Call:

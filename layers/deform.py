@@ -1,17 +1,14 @@
 """Multi-scale deformable sampling in plain torch: the reference that any kernel is tested against.
 
-y[q, h] = sum over levels l and points p of A[q, h, l, p] * bilinear(V_l[h], loc[q, h, l, p]), where a location in pixels is
-ref * (W, H) + offset - 1/2, and taps outside the level read zero. Shapes: value [B, S, h, d], offset [B, Q, h, L, P, 2],
-weight [B, Q, h, L, P], reference [B or 1, Q, L, 2] -> [B, Q, h d].
+y[q, h] = sum over levels l and points p of A[q, h, l, p] * bilinear(V_l[h], loc[q, h, l, p]), where a location in
+pixels is ref * (W, H) + offset - 1/2, and taps outside the level read zero. Shapes: value [B, S, h, d], offset
+[B, Q, h, L, P, 2], weight [B, Q, h, L, P], reference [B or 1, Q, L, 2] -> [B, Q, h d].
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from graph import ops
-from graph.dialect import Call
 
 
 def pixel_locations(offset: Tensor, reference: Tensor, levels: tuple[tuple[int, int], ...]) -> Tensor:
@@ -50,7 +47,3 @@ def deform_sample(
         total = total + torch.einsum("bhqk,bhqkd->bhqd", scale.transpose(1, 2).flatten(3), picked)
         start += height * width
     return total.transpose(1, 2).flatten(2)
-
-
-def deform(op: ops.DeformSample) -> Call:
-    return Call(deform_sample, (op.levels,))

@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from torch import nn
 
-
 INIT: dict[str, Callable[[torch.Tensor], object]] = {
     "kaiming": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
     "xavier": nn.init.xavier_uniform_,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class RoundSTE(torch.autograd.Function):
-    """y = round(x), half to even; dy/dx = 1. A Function, because x + (round(x) - x) is not round(x) in floating point."""
+    """y = round(x), half to even; dy/dx = 1."""
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
@@ -28,9 +28,27 @@ def round_ste(x: Tensor) -> Tensor:
     return RoundSTE.apply(x)
 
 
+class ClipRoundSTE(torch.autograd.Function):
+    """n = round(clip(x, low, high)); dn/dx = 1 inside the clip, borders included, 0 outside."""
+
+    @staticmethod
+    def forward(x: Tensor, low: float, high: float) -> Tensor:
+        return x.clamp(low, high).round_()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, ctx.low, ctx.high = inputs
+        ctx.save_for_backward(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return grad * ((x >= ctx.low) & (x <= ctx.high)), None, None
+
+
 def clip_round(x: Tensor, levels: int, signed: bool = False) -> Tensor:
-    """n = round(clip(x, 0 or -D, D)); gradient 1 inside the clip, 0 outside."""
-    return round_ste(x.clamp(-levels if signed else 0, levels))
+    """n = round(clip(x, 0 or -D, D)), straight-through."""
+    return ClipRoundSTE.apply(x, float(-levels if signed else 0), float(levels))
 
 
 def to_grid(x: Tensor, bits: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A site: optional norm, then counts, then counts x step. The quantised and the spiking dialect differ in ``fire`` alone.
+"""A site: optional norm, then counts, then counts x step. Quantised and spiking dialect differ in ``fire`` alone.
 
 u = (gain x + shift) / step;  n = fire(u), an integer in [0, D] or [-D, D];  y = n * step * scale.
 

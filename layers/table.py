@@ -9,7 +9,7 @@ from torch import nn
 
 from graph import ops
 from graph.dialect import Call, Dialect
-from layers import consts, deform, quantise, views, weighted
+from layers import consts, deform_grid, quantise, views, weighted
 
 
 def _param(op: ops.Param) -> nn.Parameter:
@@ -38,10 +38,10 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Linear: weighted.linear,
             ops.Norm: weighted.norm,
             ops.LayerScale: weighted.LayerScale,
-            ops.Drop: lambda op: weighted.Drop(op, steps),
+            ops.Drop: weighted.Drop,
             ops.Mask: lambda op: Call(views.masked, (op.threshold,)),
             ops.MatMul: lambda op: Call(views.matmul, (op.scale,) if op.scale != 1.0 else ()),
-            ops.DeformSample: deform.deform,
+            ops.DeformSample: lambda op: Call(deform_grid.deform_sample_grid, (op.levels,)),
             ops.Add: lambda op: Call(operator.add),
             ops.Mul: lambda op: Call(operator.mul),
             ops.Concat: views.concat,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,14 +36,14 @@ def narrow(op: ops.Slice) -> Call:
     return Call(torch.narrow, (_axis(op.axis), op.start, op.stop - op.start))
 
 
-REDUCE = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax}
+REDUCE: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax}
 
 
 def reduce(op: ops.Reduce) -> Call:
     return Call(REDUCE[op.fn], (tuple(_axis(a) for a in op.axes),), {"keepdim": True})
 
 
-POOL = {"max": F.max_pool2d, "avg": F.avg_pool2d}
+POOL: dict[str, Callable[..., Tensor]] = {"max": F.max_pool2d, "avg": F.avg_pool2d}
 
 
 def pool(op: ops.Pool) -> Call:

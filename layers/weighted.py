@@ -57,9 +57,9 @@ class LayerScale(nn.Module):
 class Drop(nn.Module):
     """Dropout and DropPath whose mask is drawn once and shared by the ``steps`` folded into the batch."""
 
-    def __init__(self, op: ops.Drop, steps: int = 1) -> None:
+    def __init__(self, op: ops.Drop) -> None:
         super().__init__()
-        self.p, self.path, self.steps = op.p, op.path, steps
+        self.p, self.path, self.steps = op.p, op.path, op.steps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0:

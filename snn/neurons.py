@@ -53,19 +53,21 @@ def integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None 
 def integer_lif(x: Tensor, spec: NeuronSpec, signed: bool = False) -> Tensor:
     """I-LIF: counts in [0, D]."""
     beta = 1.0 - 1.0 / spec.tau
-    u = s = torch.zeros_like(x[0], dtype=torch.float32)
-    counts = []
-    for current in x.float().unbind(0):
-        u = beta * (u - (s.detach() if spec.detach_reset else s)) + current
-        s = clip_round(u, spec.levels, signed)
-        counts.append(s)
-    return torch.stack(counts).to(x.dtype)
+    first, *later = x.float().unbind(0)
+    u = first  # U and S start at 0
+    counts = [clip_round(u, spec.levels, signed)]
+    for current in later:
+        s = counts[-1].detach() if spec.detach_reset else counts[-1]
+        u = beta * (u - s) + current
+        counts.append(clip_round(u, spec.levels, signed))
+    spikes = torch.stack(counts) if later else counts[0].unsqueeze(0)
+    return spikes.to(x.dtype)
 
 
 def signed_integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
-    """Ternary: fires +1 at H >= theta - v_init and -1 at H <= -(theta - v_init); the reset takes theta off what was fired.
+    """Ternary: fires +1 at H >= theta - v_init and -1 at H <= -(theta - v_init); the reset takes theta off what fired.
 
-    A start at ``v_init`` would favour one sign, so it moves both thresholds instead: with theta / 2 both round to nearest.
+    A start at ``v_init`` would favour one sign, so it moves both thresholds instead: theta / 2 rounds both to nearest.
     """
     rate = 1.0 / spec.tau if rate is None else rate
     edge = spec.threshold - spec.v_init

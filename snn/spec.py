@@ -16,8 +16,8 @@ CHOICES = {
 @dataclass(frozen=True, kw_only=True)
 class NeuronSpec:
     """``steps`` T; ``levels`` D (1 for binary spikes); ``tau`` of the leak (for ``ilif``: beta = 1 - 1/tau);
-    ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the membrane starts (half a threshold
-    makes an IF neuron round instead of truncate); ``alpha``: the surrogate's sharpness."""
+    ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the membrane starts (half a
+    threshold makes an IF neuron round instead of truncate); ``alpha``: the surrogate's sharpness."""
 
     kind: str = "ilif"
     steps: int = 1

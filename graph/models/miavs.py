@@ -1,9 +1,9 @@
 """MI-AVS: the mask transformer with a mutual-information map for its fusion.
 
 T(v, a) = fc3(relu(fc2(relu(fc1([v; a]))))) for every pixel v of the mask feature and the sound a;
-gate = sigmoid(proj(sum_v T(v, a) v)), on the feature's channels. The published sum runs over pixels unscaled; a spec with
-pre-norm divides it by their number, a power of two. fc1 of a concatenation is written as the sum of two layers, so that the
-half that reads the sound is computed once and not once a pixel.
+gate = sigmoid(proj(sum_v T(v, a) v)), on the feature's channels. The published sum runs over pixels unscaled; a spec
+with pre-norm divides it by their number, a power of two. fc1 of a concatenation is written as the sum of two layers, so
+that the half that reads the sound is computed once and not once a pixel.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ops that become neurons: ``Act``, ``Gate``, ``Score``; the ``Site`` that says how; and ``Mask``.
 
-In the real-valued dialect these are ReLU or GELU, a sigmoid, a softmax. In a graph that ``spikify`` has rewritten, those
-that fire carry a ``Site``: optional norm + neuron, value = count x step. Their names then begin with ``sites.``, so
-that every key which the ANN has, and no other, is a key of the ANN.
+In the real-valued dialect these are ReLU or GELU, a sigmoid, a softmax. In a graph that ``spikify`` has rewritten,
+those that fire carry a ``Site``: optional norm + neuron, value = count x step. Their names then begin with ``sites.``,
+so that every other key of the spiking network is a key of the ANN.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Site:
     """How a value is turned into spikes.
 
     ``norm``: batch norm in front, or None. ``levels``: the largest count D. ``step``: the value of one count before
-    training; ``learn``: it is a parameter (LSQ) rather than a fixed power of two. ``folded``: the norm and the step have
-    moved into per-channel thresholds.
+    training; ``learn``: it is a parameter (LSQ) rather than a fixed power of two. ``folded``: the norm and the step
+    have moved into per-channel thresholds.
     """
 
     name: str

@@ -140,10 +140,11 @@ class Fold(Keep, Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Drop(Keep, Op):
-    """Dropout (``path`` = False) or DropPath in training, identity after. One mask per clip, shared over steps."""
+    """Dropout (``path`` = False) or DropPath in training, identity after. One mask per clip, shared over ``steps``."""
 
     p: float
     path: bool = False
+    steps: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

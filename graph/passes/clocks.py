@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graph.graph import Graph, Node
-from graph.ops import Add, Concat, Conv, Decode, DeformSample, Expand, Firing, Input, Linear, MatMul, Mul, Output
+from graph.ops import Add, Concat, Conv, Decode, DeformSample, Drop, Expand, Firing, Input, Linear, MatMul, Mul, Output
 from graph.values import Clock
 
 PRODUCTS = (MatMul, DeformSample, Mul)
@@ -21,6 +21,7 @@ class _Clocks:
         self.source = source
         self.out = Graph(steps=steps, name=source.name)
         self.clock: dict[str, Clock] = {}
+        self.made: set[str] = set()
         self.like = next(n for n, v in source.nodes.items() if isinstance(v.op, Input))
 
     def run(self) -> Graph:
@@ -31,8 +32,11 @@ class _Clocks:
         return self.out
 
     def _add(self, name: str, node: Node) -> str:
-        self.out(name, node.op, *node.args, weights=node.weights)
-        self.clock[name] = node.op.clock(*(self.clock[a] for a in node.args))
+        op, clock = node.op, node.op.clock(*(self.clock[a] for a in node.args))
+        if isinstance(op, Drop) and clock == Clock.STEPPED:
+            op = replace(op, steps=self.out.steps)
+        self.out(name, op, *node.args, weights=node.weights)
+        self.clock[name] = clock
         return name
 
     def _wanted(self, node: Node) -> list[Clock]:
@@ -65,8 +69,9 @@ class _Clocks:
 
     def _transition(self, value: str, suffix: str, op: Expand | Decode, *args: str) -> str:
         name = f"{value}_{suffix}"
-        if name not in self.out:
+        if name not in self.made:
             self.out(name, op, *args)
+            self.made.add(name)
             self.clock[name] = op.clock(*(self.clock[a] for a in args))
         return name
 

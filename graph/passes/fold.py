@@ -1,4 +1,4 @@
-"""``fold``: where each batch norm and each step goes at inference. Structure only; ``convert/fold.py`` moves the numbers.
+"""``fold``: where each batch norm and each step goes at inference. Structure only; ``convert/fold.py`` moves numbers.
 
 A norm moves into the *preceding* Conv or Linear when that feeds nothing else and shares its weights with nobody; else
 into the thresholds of the neurons it feeds, when it feeds nothing but neurons; else it stays, and is charged. A learnt
@@ -9,23 +9,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graph.graph import WEIGHTED, Graph, Node, empty_like
+from graph.graph import WEIGHTED, Graph, empty_like
 from graph.infer import infer
-from graph.ops import Drop, Firing, Norm, Output
+from graph.ops import Drop, Expand, Firing, Norm, Output
 from graph.values import Spike
 
 
 @dataclass(frozen=True)
 class Folding:
-    """``into_weights``: norm -> weighted op; ``into_sites``: site -> norm in front of it; ``steps``: weighted op -> site."""
+    """``into_weights``: norm -> weighted op; ``into_sites``: site -> norm before it; ``steps``: weighted op -> site."""
 
     into_weights: dict[str, str]
     into_sites: dict[str, str]
     steps: dict[str, str]
 
 
-def _is_site(node: Node) -> bool:
-    return isinstance(node.op, Firing) and node.op.site is not None
+def _sites_fed(graph: Graph, readers: dict[str, list[str]], name: str) -> list[str]:
+    """The sites that read a value, at once or repeated over the steps; none if anything else does, or has a norm."""
+    found: list[str] = []
+    for reader in readers[name]:
+        op = graph[reader].op
+        if isinstance(op, Expand):
+            behind = _sites_fed(graph, readers, reader)
+        else:
+            behind = [reader] if isinstance(op, Firing) and op.site is not None and op.site.norm is None else []
+        if not behind:
+            return []
+        found += behind
+    return found
 
 
 def plan(graph: Graph) -> Folding:
@@ -41,8 +52,8 @@ def plan(graph: Graph) -> Folding:
         before = graph[node.args[0]]
         if isinstance(before.op, WEIGHTED) and readers[before.name] == [name] and users[before.weights] == 1:
             into_weights[name] = before.name
-        elif readers[name] and all(_is_site(graph[r]) and graph[r].op.site.norm is None for r in readers[name]):  # type: ignore[attr-defined]
-            into_sites.update({r: name for r in readers[name]})
+        elif sites := _sites_fed(graph, readers, name):
+            into_sites.update({s: name for s in sites})
     steps = {}
     for name, node in graph.nodes.items():
         kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
@@ -56,7 +67,8 @@ def fold(graph: Graph) -> tuple[Graph, Folding]:
     folding = plan(graph)
     gone = set(folding.into_weights) | set(folding.into_sites.values())
     widened = set(folding.into_weights.values())
-    out, alias = empty_like(graph), {}
+    out = empty_like(graph)
+    alias: dict[str, str] = {}
     for name, node in graph.nodes.items():
         if name in gone or isinstance(node.op, Drop):
             alias[name] = alias[node.args[0]]

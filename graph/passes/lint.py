@@ -1,9 +1,9 @@
 """``lint``: what still multiplies real numbers, and how much of all the multiplying that is.
 
 The denominator is every multiply of a frame outside the input layers: weighted ops, products of counts, scores, gates,
-bilinear coefficients, norms. The numerator is the multiplies that spikes drive: weighted ops whose input is a spike, and
-the tap accumulations of deformable sampling whose value is a spike. Products of spikes with spikes are exact integers,
-but they read decoded counts, so they are *not* in the numerator.
+bilinear coefficients, norms. The numerator is the multiplies that spikes drive: weighted ops whose input is a spike,
+and the tap accumulations of deformable sampling whose value is a spike. Products of spikes with spikes are exact
+integers, but they read decoded counts, so they are *not* in the numerator.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from graph.graph import WEIGHTED, Graph, Node
 from graph.infer import Value, infer
-from graph.ops import DeformSample, Input, MatMul, Mul, Norm, Pool, Reduce, Score, Upsample
+from graph.ops import DeformSample, Firing, Input, MatMul, Mul, Norm, Pool, Reduce, Score, Upsample
 from graph.values import Clock, Spike
 
 
@@ -77,7 +77,7 @@ def _findings(graph: Graph, node: Node, values: dict[str, Value], steps: int) ->
         yield Finding(f"{node.name} (coefficients)", total - taps, "bilinear coefficients times attention weight")
     elif isinstance(node.op, WEIGHTED):
         source = graph[node.args[0]]
-        while source.args and not isinstance(source.op, WEIGHTED) and len(source.args) == 1 and not spiking:
+        while len(source.args) == 1 and not isinstance(source.op, (*WEIGHTED, Firing)) and not spiking:
             source = graph[source.args[0]]
         first = isinstance(source.op, Input)
         reason = "" if spiking else "input layer" if first else f"input '{node.args[0]}' is {values[node.args[0]].kind}"

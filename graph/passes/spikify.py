@@ -42,9 +42,10 @@ PREFIX = "sites."
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeSpec:
-    """``levels`` D and ``steps`` T of every neuron; ``norm``: batch norm in front of identity sites ("batch" or "none");
-    ``residual``: "real" keeps an Act that feeds a residual real on that edge, "spike" does not; ``score``: "count" or
-    "linear"; ``signed``: identity sites may fire negative counts; ``analog``: weighted ops that may stay real."""
+    """``levels`` D and ``steps`` T of every neuron; ``norm``: batch norm in front of identity sites ("batch" or
+    "none"); ``residual``: "real" keeps an Act that feeds a residual real on that edge, "spike" does not; ``score``:
+    "count" or "linear"; ``signed``: identity sites may fire negative counts; ``analog``: weighted ops that stay real.
+    """
 
     levels: int = 4
     steps: int = 1
@@ -64,6 +65,10 @@ def _keeps_spikes(op: Op) -> bool:
     return isinstance(op, View | Slice | Fold | Unfold | Drop)
 
 
+def _power_of_two(step: float) -> float:
+    return 2.0 ** round(log2(step))
+
+
 class _Rewrite:
     def __init__(self, source: Graph, spec: SpikeSpec) -> None:
         self.source, self.spec = source, spec
@@ -81,7 +86,9 @@ class _Rewrite:
         if isinstance(op, Gate):
             return self._fire(name, op, args[0], signed=False, step=1.0 / self.spec.levels)
         if isinstance(op, Score):
-            return self._fire(name, self._counting(name, op), args[0], signed=False, step=self._step(op.ceiling))
+            return self._fire(
+                name, self._counting(name, op), args[0], signed=False, step=_power_of_two(self._step(op.ceiling))
+            )
         if isinstance(op, Act) and self.spec.residual == "spike":
             return self._spike(name)
         if (
@@ -207,7 +214,8 @@ def _fix_product_steps(graph: Graph) -> Graph:
     for name, node in graph.nodes.items():
         op = node.op
         if isinstance(op, Firing) and op.site is not None and op.site.learn and not only_weighted(name):
-            graph.nodes[name] = replace(node, op=replace(op, site=replace(op.site, learn=False)))
+            site = replace(op.site, learn=False, step=_power_of_two(op.site.step))
+            graph.nodes[name] = replace(node, op=replace(op, site=site))
     return graph
 
 

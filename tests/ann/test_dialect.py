@@ -1,0 +1,47 @@
+"""The real-valued dialect is torch's functions; the quantised one puts a quantiser where the graph has a site."""
+
+import pytest
+import torch
+
+from ann import ANN, QANN
+from graph.dialect import Call
+from graph.lower import lower
+from graph.ops import REGISTRY, Act, Gate, Input, Output, Quantize, Score, Site
+from layers.quantise import ClipRound
+from layers.site import SpikeSite, ThresholdSite
+from snn import SNN, NeuronSpec
+
+
+@pytest.mark.parametrize("dialect", [ANN, QANN, SNN(NeuronSpec())])
+def test_every_op_has_a_row(dialect):
+    assert {t.__name__ for t in dialect.table} | {Input.__name__, Output.__name__} == set(REGISTRY)
+
+
+@pytest.mark.parametrize("op", [Act, Gate, Score])
+def test_sites(op):
+    site = Site(name="s", levels=3, signed=True, channels=2)
+    assert isinstance(ANN.table[op](op()), Call) and isinstance(QANN.table[op](op()), Call)
+    made = QANN.table[op](op(site=site))
+    assert type(made) is SpikeSite and type(made.fire) is ClipRound
+    assert (made.fire.levels, made.fire.signed) == (3, True)
+    folded = Site(name="s", levels=3, channels=2, folded=True)
+    assert type(QANN.table[op](op(site=folded))) is ThresholdSite
+
+
+def test_only_the_real_valued_dialect_skips_the_grid():
+    x = torch.tensor([0.3])
+    found = [d.table[Quantize](Quantize(bits=1)) for d in (ANN, QANN, SNN(NeuronSpec()))]
+    assert [c.fn(x, *c.args).item() for c in found] == [pytest.approx(0.3), 0.5, 0.5]
+
+
+def test_the_quantised_ann_is_the_one_step_integer_snn():
+    from graph.models import build
+    from graph.passes import spikify
+
+    torch.manual_seed(0)
+    graph = spikify(build("avsegformer", "micro"))
+    a, b = lower(graph, QANN).eval(), lower(graph, SNN(NeuronSpec())).eval()
+    b.load_state_dict(a.state_dict())
+    batch = {"image": torch.rand(2, 3, 32, 32), "logmel": torch.randn(2, 1, 96, 64)}
+    one, two = a(**batch), b(**batch)
+    assert all(torch.equal(one[k], two[k]) for k in one)
