@@ -39,9 +39,7 @@ def hann_window() -> Tensor:
 def log_mel(wav: Tensor) -> Tensor:
     """[..., samples] -> [..., N, 1, 96, 64], N = how many whole examples fit."""
     if not wav.is_floating_point():
-        raise ValueError(
-            f"log_mel: found a waveform of {wav.dtype}, expected floats in -1..1; divide int16 by 32768"
-        )
+        raise ValueError(f"log_mel: found a waveform of {wav.dtype}, expected floats in -1..1; divide int16 by 32768")
     if wav.shape[-1] < EXAMPLE_SAMPLES:
         raise ValueError(
             f"log_mel: found {wav.shape[-1]} samples, expected at least {EXAMPLE_SAMPLES} "

@@ -36,9 +36,7 @@ class AudioBank(nn.Module):
                 f"AudioBank: found a batch of {len(tokens)} tokens, expected at most the bank's size, {size}"
             )
         if len(tokens) != len(clips) or (clips < 0).any():
-            raise ValueError(
-                f"AudioBank: found clips {clips.tolist()}, expected {len(tokens)} indices of 0 or more"
-            )
+            raise ValueError(f"AudioBank: found clips {clips.tolist()}, expected {len(tokens)} indices of 0 or more")
         places = (self.cursor + torch.arange(len(tokens), device=self.cursor.device)) % size
         self.tokens[places] = tokens.detach().to(self.tokens)
         self.clips[places] = clips.to(self.clips)

@@ -43,9 +43,7 @@ class Clips:
         for field in fields(self):
             tensor = getattr(self, field.name)
             if len(tensor) != len(self.frames):
-                raise ValueError(
-                    f"Clips: found {len(tensor)} rows in {field.name}, expected {len(self.frames)}"
-                )
+                raise ValueError(f"Clips: found {len(tensor)} rows in {field.name}, expected {len(self.frames)}")
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -87,8 +85,7 @@ class Clips:
     def sounding_classes(self, classes: int) -> Tensor:
         """[N, F, classes] bool: which classes sound in each frame."""
         present = (
-            torch.nn.functional.one_hot(self.classes.clamp(min=0), classes).bool()
-            & (self.classes >= 0)[..., None]
+            torch.nn.functional.one_hot(self.classes.clamp(min=0), classes).bool() & (self.classes >= 0)[..., None]
         )
         return (present[:, None] & self.sounding[..., None]).any(2)
 
@@ -104,9 +101,7 @@ class Clips:
         for clip in clips:
             order = torch.arange(1, clip.objects.shape[1] + 1, dtype=torch.uint8)[:, None, None]
             seen = clip.objects.to(torch.uint8) * order
-            slots.append(
-                seen.amax(1) if clip.objects.shape[1] else torch.zeros_like(clip.masks, dtype=torch.uint8)
-            )
+            slots.append(seen.amax(1) if clip.objects.shape[1] else torch.zeros_like(clip.masks, dtype=torch.uint8))
         return cls(
             frames=torch.stack([(clip.frames * 255).round().to(torch.uint8) for clip in clips]),
             logmel=torch.stack([clip.logmel for clip in clips]),

@@ -109,9 +109,7 @@ def _silent_in_view(clips: Clips, clip: int, frame: int, heard: Tensor) -> list[
     """Slots whose object can be seen and whose class nobody sounds."""
     labels = clips.classes[clip].tolist()
     return [
-        k
-        for k, c in enumerate(labels)
-        if c >= 0 and not heard[c] and bool((clips.slots[clip, frame] == k + 1).any())
+        k for k, c in enumerate(labels) if c >= 0 and not heard[c] and bool((clips.slots[clip, frame] == k + 1).any())
     ]
 
 

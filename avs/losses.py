@@ -47,9 +47,7 @@ def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
 
 def bce_loss(logits: Tensor, target: Tensor, pos_weight: float = 1.0) -> Tensor:
     weight = torch.tensor(pos_weight, device=logits.device)
-    return functional.binary_cross_entropy_with_logits(
-        logits.float(), (target > 0).float(), pos_weight=weight
-    )
+    return functional.binary_cross_entropy_with_logits(logits.float(), (target > 0).float(), pos_weight=weight)
 
 
 def ce_loss(logits: Tensor, target: Tensor) -> Tensor:

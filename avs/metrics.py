@@ -76,10 +76,7 @@ def clip_iou(ious: Tensor, clip_idx: Tensor, clips: int) -> Tensor:
             f"clip_iou: found {int((frames > 0).sum())} clips among indices up to {int(clip_idx.max())}, "
             f"expected every clip of 0 to {clips - 1} to have a frame"
         )
-    return (
-        torch.zeros(clips, dtype=torch.float64, device=ious.device).index_add_(0, clip_idx, ious.double())
-        / frames
-    )
+    return torch.zeros(clips, dtype=torch.float64, device=ious.device).index_add_(0, clip_idx, ious.double()) / frames
 
 
 class _Mean(Metric):

@@ -28,9 +28,7 @@ def semantic_counts(logits: Tensor, target: Tensor) -> Tensor:
             "expected [B, C, H, W] and [B, H, W]"
         )
     if int(target.max()) >= classes:
-        raise ValueError(
-            f"SemanticIoU: found class {int(target.max())} in a mask, expected 0 to {classes - 1}"
-        )
+        raise ValueError(f"SemanticIoU: found class {int(target.max())} in a mask, expected 0 to {classes - 1}")
     predicted, truth = logits.detach().argmax(1).flatten(1), target.flatten(1).long()
     frame = torch.arange(len(target), device=target.device)[:, None] * classes
 
@@ -38,9 +36,7 @@ def semantic_counts(logits: Tensor, target: Tensor) -> Tensor:
         return torch.bincount((labels + frame)[where], minlength=len(target) * classes).reshape(-1, classes)
 
     everywhere = torch.ones_like(truth, dtype=torch.bool)
-    return torch.stack(
-        [count(truth, predicted == truth), count(predicted, everywhere), count(truth, everywhere)]
-    )
+    return torch.stack([count(truth, predicted == truth), count(predicted, everywhere), count(truth, everywhere)])
 
 
 class SemanticIoU(Metric):
@@ -60,9 +56,7 @@ class SemanticIoU(Metric):
 
     def update(self, logits: Tensor, target: Tensor, valid: Tensor | None = None) -> None:
         if logits.shape[1] != self.classes:
-            raise ValueError(
-                f"SemanticIoU: found logits of {logits.shape[1]} classes, expected {self.classes}"
-            )
+            raise ValueError(f"SemanticIoU: found logits of {logits.shape[1]} classes, expected {self.classes}")
         if valid is not None:
             logits, target = logits[valid], target[valid]
         if not len(logits):
@@ -71,9 +65,7 @@ class SemanticIoU(Metric):
         union = predicted + truth - inter
         precision, recall = inter / predicted, inter / truth
         self.iou += (inter / (union + EPSILON)).sum(0)
-        self.fscore += (
-            ((1 + BETA2) * precision * recall / (BETA2 * precision + recall)).nan_to_num(0.0).sum(0)
-        )
+        self.fscore += ((1 + BETA2) * precision * recall / (BETA2 * precision + recall)).nan_to_num(0.0).sum(0)
         self.frames += (union > 0).sum(0)
 
     def compute(self) -> dict[str, Tensor]:

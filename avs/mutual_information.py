@@ -158,9 +158,7 @@ class MutualInformation(nn.Module):
         self.bank = AudioBank(audio_dim, bank_size)
         self.per_frame = per_frame
 
-    def forward(
-        self, pixels: Tensor, audio: Tensor, mask: Tensor, clip: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def forward(self, pixels: Tensor, audio: Tensor, mask: Tensor, clip: Tensor, generator: torch.Generator) -> Tensor:
         audio = audio.detach().to(self.bank.tokens)
         if self.training:
             self.bank.push(audio, clip)

@@ -17,9 +17,7 @@ LOGMEL_SHIFT, LOGMEL_SCALE, LOGMEL_STEPS, LOGMEL_LIMIT = -1.0, 2.0, 32, 4.0
 def image_to_grid(pixels: Tensor) -> Tensor:
     """uint8 [...] -> float32 [...], a multiple of 1/64."""
     if pixels.dtype != torch.uint8:
-        raise ValueError(
-            f"image_to_grid: found pixels of {pixels.dtype}, expected uint8; use (255 * x).round().byte()"
-        )
+        raise ValueError(f"image_to_grid: found pixels of {pixels.dtype}, expected uint8; use (255 * x).round().byte()")
     return (pixels.float() - IMAGE_SHIFT) / IMAGE_SCALE
 
 

@@ -1,7 +1,7 @@
 """``--mode convert``: ANN run -> spiking run.
 
-Calibrate, fine-tune (``train.epochs``, may be 0), fold, snap, export; then execute the export from events and compare it
-with the quantised ANN bit by bit. The network that is scored, priced and reported is the deployed one: folded and snapped.
+Calibrate, fine-tune (``train.epochs``, may be 0), fold, snap, export; then execute the export from events and compare
+it with the quantised ANN bit by bit. What is scored, priced and reported is the deployed network: folded and snapped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from experiments.run_folder import write_bytes, write_json, write_text
 from experiments.settings import ConvertSettings
 from experiments.train_mode import facts, open_run, scores, train_network
 from experiments.trainer import Stopped
-from graph.lower import lower
+from graph.lower import lower, source_of
 
 CURVE_CLIPS = 40
 
@@ -61,7 +61,7 @@ def exactness(deployed: fx.GraphModule, settings: ConvertSettings, folder: Path,
     """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid."""
     if reason:
         return {"exact": False, "max_abs_difference": None, "why_not_exact": reason}
-    reference = lower(deployed.source, QANN)
+    reference = lower(source_of(deployed), QANN)
     reference.load_state_dict(deployed.state_dict())
     frames = first_frames(split(settings.data, "val"), settings.exact.frames)
     found = check(reference, folder / DEPLOYED, frames, settings.seed)
@@ -75,7 +75,7 @@ def curve(
     part = clips.subset(torch.arange(min(CURVE_CLIPS, len(clips))))
     found: list[dict[str, float]] = []
     for steps in settings.curve:
-        module = rate_network(ann.source, spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
+        module = rate_network(source_of(ann), spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
         found.append({"steps": steps, "miou": score(module, part).miou, "clips": len(part)})
     return found
 
@@ -143,6 +143,4 @@ def _report(
     }
     write_json(folder / "metrics.json", metrics)
     exact = "exact" if metrics["exact"] else "not exact"
-    print(
-        f"{folder}: deployed mIoU {metrics['miou']:.4f} ({exact}), trained {metrics['miou_trained']:.4f}, direct {metrics['miou_direct']:.4f}"
-    )
+    print(f"{folder}: mIoU {metrics['miou']:.4f} deployed ({exact}), {metrics['miou_trained']:.4f} as trained")

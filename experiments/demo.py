@@ -14,12 +14,13 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.dataset import split
-from experiments.demo_jobs import Job, run_jobs
+from experiments.demo_jobs import MAIN, Job, run_jobs
 from experiments.demo_report import report
 from experiments.energy_mode import energy
 from experiments.run_folder import prepare
 from experiments.settings import DataSettings, DemoSettings, EnergySettings
 
+CONFIGS = MAIN.parent / "configs"
 ANN, BLIND, CONTROL, SPIKING = "ann", "blind", "control", "snn"
 
 
@@ -30,8 +31,8 @@ def stages(settings: DemoSettings) -> list[list[Job]]:
     def job(title: str, name: str, mode: str, config: str, *more: str) -> Job:
         folder = out / name
         arguments = (
-            "--mode", mode, "--config", str(Path("configs") / config), "--run", str(folder), "--seed", str(settings.seed),
-            "--data.train", str(settings.train), *more,
+            "--mode", mode, "--config", str(CONFIGS / config), "--run", str(folder),
+            "--seed", str(settings.seed), "--data.train", str(settings.train), *more,
         )  # fmt: skip
         return Job(title, folder, arguments)
 
@@ -40,7 +41,7 @@ def stages(settings: DemoSettings) -> list[list[Job]]:
     return [
         [
             job("train the ANN", ANN, "ann", "demo_ann.yaml", "--train.epochs", first),
-            job("train an audio-blind ANN", BLIND, "ann", "demo_ann.yaml", "--train.epochs", first, "--mute", "true"),
+            job("train an audio-blind ANN", BLIND, "ann", "demo_ann.yaml", "--train.epochs", first, "--deaf", "true"),
         ],
         [
             job(

@@ -62,7 +62,12 @@ def _costs(found: dict[str, Any]) -> Table:
     return table
 
 
-OURS = {"dense_fp32": "", "zeroskip_fp32": "", "int8": "int8", "qann": "int8"}  # at whose prices the SNN is put beside X
+OURS = {
+    "dense_fp32": "",
+    "zeroskip_fp32": "",
+    "int8": "int8",
+    "qann": "int8",
+}  # at whose prices the SNN is put beside X
 
 
 def cost_rows(found: dict[str, Any]) -> list[tuple[str, float, float, float]]:
@@ -84,8 +89,9 @@ def report(out: Path, console: Console, seconds: float) -> None:
     console.print(_scores(out))
     console.print(_costs(found))
     exact = "equal bit for bit to" if found["exact"] else "NOT equal to"
+    below = f"{found['gap']:.3f} mIoU {'below' if found['gap'] > 0 else 'from'}"
     console.print(
-        f"The integer SNN is {found['gap']:+.3f} mIoU below the control; run from events alone it is {exact} the quantised "
-        f"ANN; {found['spike_fed_share']:.1%} of its multiplies outside the input layers are driven by spikes.\n"
+        f"The integer SNN is {below} the control; run from events alone it is {exact} the quantised ANN; "
+        f"{found['spike_fed_share']:.1%} of its multiplies outside the input layers are driven by spikes.\n"
         f"{seconds / 60:.1f} minutes. Pictures: {out}/demo.png, {out}/energy.html. Numbers: {out}/demo.json."
     )

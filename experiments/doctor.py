@@ -15,8 +15,15 @@ from graph.models import MODELS, SPECS
 from snn.spec import CHOICES
 
 PACKAGES = (
-    "torch", "torchaudio", "lightning-fabric", "torchmetrics", "jsonargparse", "safetensors", "spikingjelly", "matplotlib",
-)  # fmt: skip
+    "torch",
+    "torchaudio",
+    "lightning-fabric",
+    "torchmetrics",
+    "jsonargparse",
+    "safetensors",
+    "matplotlib",
+    "spikingjelly",
+)
 
 
 def _version(name: str) -> str:

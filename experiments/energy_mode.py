@@ -43,10 +43,14 @@ def account_run(run: Run, clips: int, progress: Progress) -> Account:
 
 def energy(settings: EnergySettings) -> None:
     if len(settings.runs) < 2:
-        raise UserError(f"--runs has {len(settings.runs)} runs, expected at least two: the ANN first, then what is compared")
+        raise UserError(
+            f"--runs has {len(settings.runs)} runs, expected at least two: the ANN first, then what is compared"
+        )
     runs = [load_run(name) for name in settings.runs]
     if runs[0].settings.mode != "ann":
-        raise UserError(f"--runs begins with '{runs[0].name}' of mode '{runs[0].settings.mode}', expected a run of mode ann")
+        raise UserError(
+            f"--runs begins with '{runs[0].name}' of mode '{runs[0].settings.mode}', expected a run of mode ann"
+        )
     mious = {r.name: read_json(r.folder / "metrics.json")["miou"] for r in runs}
     with bars() as progress:
         accounts = {r.name: account_run(r, settings.clips, progress) for r in runs}

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, fx
 
 from avs.clip import Clips
-from avs.counterfactual import SILENCE, counterfactual_batch, donors
+from avs.counterfactual import counterfactual_batch, donors
 from avs.losses import foreground_logit
 from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.metrics_semantic import SemanticIoU
-from avs.normalise import logmel_to_grid
 
 CHUNK = 50
 COUNTERFACTUALS = ("other", "swap", "mute")
@@ -28,18 +27,12 @@ class Scores:
     per_clip: Tensor
 
 
-def predict(module: fx.GraphModule, batch: dict[str, Tensor], *, mute: bool = False) -> Tensor:
-    sound = silence_like(batch["logmel"]) if mute else batch["logmel"]
-    return module(image=batch["image"], logmel=sound)["mask"]
-
-
-def silence_like(logmel: Tensor) -> Tensor:
-    """What the network gets when nothing sounds: the grid value of log(0.01)."""
-    return logmel_to_grid(torch.full_like(logmel, SILENCE))
+def predict(module: fx.GraphModule, batch: dict[str, Tensor]) -> Tensor:
+    return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
 @torch.no_grad()
-def score(module: fx.GraphModule, clips: Clips, *, mute: bool = False) -> Scores:
+def score(module: fx.GraphModule, clips: Clips) -> Scores:
     """Frame-mean IoU and order-independent F of the foreground over all frames of the split."""
     module.eval()
     ious, fscore = [], FMeasure()
@@ -48,7 +41,7 @@ def score(module: fx.GraphModule, clips: Clips, *, mute: bool = False) -> Scores
     frame_idx = torch.arange(frames).repeat(len(clips))
     for rows in torch.arange(len(clip_idx)).split(CHUNK):
         batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
-        logits = foreground_logit(predict(module, batch, mute=mute))
+        logits = foreground_logit(predict(module, batch))
         ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
         fscore.update(logits, (batch["mask"] > 0).long())
     per_frame = torch.cat(ious)
@@ -60,14 +53,14 @@ def score(module: fx.GraphModule, clips: Clips, *, mute: bool = False) -> Scores
 
 
 @torch.no_grad()
-def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, mute: bool = False, seed: int = 0) -> float:
+def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, seed: int = 0) -> float:
     """mIoU under another sound; the donor list depends on the seed alone."""
     module.eval()
     listed = donors(clips, kind, seed)
     ious = []
     for rows in torch.arange(len(listed)).split(CHUNK):
         batch = counterfactual_batch(clips, listed, rows)
-        logits = foreground_logit(predict(module, batch, mute=mute))
+        logits = foreground_logit(predict(module, batch))
         ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
     return float(torch.cat(ious).mean())
 
@@ -87,11 +80,11 @@ def semantic(module: fx.GraphModule, clips: Clips, classes: int) -> dict[str, fl
     return {f"semantic_{k}": float(found[k]) for k in ("miou", "fscore")}
 
 
-def all_scores(module: fx.GraphModule, clips: Clips, *, mute: bool = False) -> dict[str, Any]:
+def all_scores(module: fx.GraphModule, clips: Clips) -> dict[str, Any]:
     """The mIoU keys of ``metrics.json``."""
-    base = score(module, clips, mute=mute)
+    base = score(module, clips)
     found: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}
     for kind in COUNTERFACTUALS:
-        found[f"miou_{kind}_audio"] = counterfactual(module, clips, kind, mute=mute)
+        found[f"miou_{kind}_audio"] = counterfactual(module, clips, kind)
     found["miou_per_clip"] = [round(float(v), 6) for v in base.per_clip]
     return found

@@ -22,7 +22,7 @@ from experiments.settings import (
 )
 from graph.dialect import Dialect
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import lower, source_of
 from graph.models import MODELS, SPECS, build
 from graph.passes import SpikeSpec, spikify
 from graph.serial import loads
@@ -122,7 +122,7 @@ def _restored(folder: Path, chosen: Dialect) -> fx.GraphModule:
 
 def for_inference(module: fx.GraphModule, chosen: Dialect) -> fx.GraphModule:
     """A copy of the part that makes the mask; training outputs leave no trace."""
-    twin = lower(module.source, chosen, outputs=["mask"])
+    twin = lower(source_of(module), chosen, outputs=["mask"])
     state = module.state_dict()
     twin.load_state_dict({k: state[k] for k in twin.state_dict()})
     return twin.eval()

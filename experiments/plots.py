@@ -18,7 +18,7 @@ from experiments.network import load_run
 from experiments.run_folder import write_bytes
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend must be chosen first)
+from matplotlib import pyplot as plt
 
 COLUMNS = ("frame", "what sounds", "ANN", "SNN", "SNN, other object's sound", "what would sound")
 TINT = torch.tensor([0.0, 0.45, 0.70])[:, None, None]  # colour-blind safe blue

@@ -16,6 +16,7 @@ from experiments.errors import UserError
 from experiments.network import load_run
 from experiments.run_folder import write_text
 from experiments.settings import RatesSettings
+from graph.lower import source_of
 from graph.ops import Firing
 
 
@@ -23,7 +24,7 @@ def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
     """(site, mean |count| per neuron and step, share of neurons silent) over frames of the test split."""
     run = load_run(name)
     module = run.deployed
-    sites = [n for n, v in module.source.nodes.items() if isinstance(v.op, Firing) and v.op.site is not None]
+    sites = [n for n, v in source_of(module).nodes.items() if isinstance(v.op, Firing) and v.op.site is not None]
     if not sites:
         raise UserError(f"run '{name}' has no spiking site, expected a run of mode snn or convert")
     data = split(run.settings.data, "test")
@@ -34,7 +35,9 @@ def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
 
     def see(node: str, value: torch.Tensor) -> None:
         if node in total:
-            count = value / module.get_submodule(node).step
+            step = module.get_submodule(node).step
+            assert isinstance(step, torch.Tensor)
+            count = value / step
             total[node] += float(count.abs().sum())
             silent[node] += float((count == 0).sum())
             size[node] += count.numel()

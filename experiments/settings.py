@@ -21,7 +21,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """dataset and variant; clips per split (val chooses, test is only reported); seed of the data; where it is cached."""
+    """Clips per split: val chooses, test is only reported. ``seed`` of the data; ``cache``: where it is kept."""
 
     dataset: str = "chimes"
     variant: str = "ms3"
@@ -37,14 +37,14 @@ class DataSettings:
 class TrainSettings:
     """AdamW with one warm-up and a cosine. An epoch is one pass over the labelled frames, ``batch`` frames a step.
 
-    ``rate_penalty`` weighs the mean spike count of the sites (SNN only). ``threads``: CPU threads. ``save_every``: steps
-    between checkpoints; ``stop_after`` > 0 ends the process after that many steps of it, with a checkpoint (for tests of
-    resuming and for time-limited queues).
+    ``rate_penalty`` weighs the mean spike count of the sites (SNN only). ``threads``: CPU threads. ``save_every``:
+    steps between checkpoints; ``stop_after`` > 0 ends the process after that many steps, with a checkpoint (for
+    time-limited queues, and for tests of resuming).
     """
 
     epochs: int = 2
     batch: int = 16
-    lr: float = 4e-3
+    lr: float = 5e-3
     weight_decay: float = 0.05
     warmup: float = 0.1
     clip: float = 1.0
@@ -79,12 +79,13 @@ class CalibrateSettings:
     """Frames and percentile that set each site's step after conversion."""
 
     frames: int = 64
-    percentile: float = 0.999
+    percentile: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExactSettings:
-    """The dyadic grid (fractional bits of weights and of thresholds) and the number of frames the event runner executes."""
+    """``bits``: fractional bits of weights and thresholds on the dyadic grid. ``frames``: how many the event runner
+    executes."""
 
     bits: int = 12
     frames: int = 3
@@ -110,10 +111,11 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AnnSettings(RunSettings):
-    """``mute``: train on silence, the audio-blind reference."""
+    """``deaf``: train under the sound of another random frame: the audio-blind reference. Its sound has the statistics of
+    sound (silence would starve the batch norms) and tells nothing."""
 
     mode: str = "ann"
-    mute: bool = False
+    deaf: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +158,8 @@ class RatesSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """``seed`` of training; ``out``: where the runs and the report go; ``epochs`` of the ANN, ``further`` of the SNN and the
-    control; ``parallel``: trainings at once."""
+    """``seed`` of training; ``out``: where the runs and the report go; ``epochs`` of the ANN, ``further`` of the SNN
+    and the control; ``parallel``: trainings at once."""
 
     mode: str = "demo"
     seed: int = 0

@@ -21,8 +21,9 @@ from experiments.run_folder import (
     write_text,
     write_weights,
 )
-from experiments.settings import AnnSettings, ConvertSettings, RunSettings, SnnSettings
+from experiments.settings import ConvertSettings, RunSettings, SnnSettings
 from experiments.trainer import Stopped, Trainer
+from graph.lower import source_of
 from graph.passes import fold, lint
 from graph.serial import dumps
 
@@ -48,8 +49,8 @@ def open_run(settings: RunSettings) -> Path:
         changed = [k for k in now if before.get(k) != now[k]]
         if changed:
             raise UserError(
-                f"--{changed[0]} is {now[changed[0]]!r}, but run '{folder}' was started with {before.get(changed[0])!r}; "
-                "resume with the same settings or start another --run"
+                f"--{changed[0]} is {now[changed[0]]!r}, but run '{folder}' was started with "
+                f"{before.get(changed[0])!r}; resume with the same settings or start another --run"
             )
     write_text(config, dump(replace(settings, resume=False, overwrite=False)))
     return folder
@@ -57,7 +58,7 @@ def open_run(settings: RunSettings) -> Path:
 
 def train_network(settings: RunSettings, folder: Path, module: fx.GraphModule, label: str) -> float:
     """Train in place; -> seconds. A deliberate stop is reported as how to go on."""
-    write_text(folder / "graph.json", dumps(module.source))
+    write_text(folder / "graph.json", dumps(source_of(module)))
     trainer = Trainer(settings, folder, module, split(settings.data, "train"))
     if settings.resume:
         trainer.restore()
@@ -69,9 +70,8 @@ def train_network(settings: RunSettings, folder: Path, module: fx.GraphModule, l
 
 def facts(settings: RunSettings, module: fx.GraphModule, seconds: float) -> dict[str, Any]:
     """The keys of ``metrics.json`` that are not scores."""
-    spiking = isinstance(settings, SnnSettings | ConvertSettings)
-    neuron = settings.neuron if spiking else None  # type: ignore[union-attr]
-    inference = module.source.pruned(["mask"])
+    neuron = settings.neuron if isinstance(settings, SnnSettings | ConvertSettings) else None
+    inference = source_of(module).pruned(["mask"])
     return {
         "mode": settings.mode,
         "model": settings.model.name,
@@ -85,16 +85,15 @@ def facts(settings: RunSettings, module: fx.GraphModule, seconds: float) -> dict
         "steps": neuron.steps if neuron else 1,
         "levels": neuron.levels if neuron else 0,
         "neuron": neuron.kind if neuron else "none",
-        "spike_fed_share": lint(fold(inference)[0]).spike_fed_share if spiking else 0.0,
+        "spike_fed_share": lint(fold(inference)[0]).spike_fed_share if neuron else 0.0,
     }
 
 
 def scores(settings: RunSettings, module: fx.GraphModule) -> dict[str, Any]:
     """Validation chooses, test is reported; both are written so that nobody has to choose on the latter."""
-    mute = isinstance(settings, AnnSettings) and settings.mute
     test = split(settings.data, "test")
-    found = all_scores(module, test, mute=mute)
-    found["miou_val"] = score(module, split(settings.data, "val"), mute=mute).miou
+    found = all_scores(module, test)
+    found["miou_val"] = score(module, split(settings.data, "val")).miou
     if mask_channels(settings.data) > 1:
         found.update(semantic(module, test, mask_channels(settings.data)))
     return found

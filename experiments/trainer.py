@@ -1,7 +1,7 @@
 """One training loop for every dialect, on Lightning Fabric.
 
-Loss = task loss + weight x -(mutual information) + penalty x (mean spike count of the sites). A step reads ``batch`` random
-labelled frames. Resuming continues to the same weights, bit for bit.
+Loss = task loss + weight x -(mutual information) + penalty x (mean spike count of the sites). A step reads ``batch``
+random labelled frames. Resuming continues to the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from avs.losses import mixed
 from avs.mutual_information import MutualInformation
 from experiments import checkpoint
 from experiments.dataset import steps_per_epoch, training_order
-from experiments.evaluate import silence_like
 from experiments.run_folder import write_text
 from experiments.settings import AnnSettings, RunSettings, TrainSettings
+from graph.lower import source_of
 from layers.site import SpikeSite
 
 
@@ -62,12 +62,13 @@ class CountMeter:
         self.sizes: list[int] = []
         for site in module.modules():
             if isinstance(site, SpikeSite):
-                site.fire.register_forward_hook(self._seen)
+                site.register_forward_hook(self._seen)
 
-    def _seen(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if not module.training:
+    def _seen(self, site: SpikeSite, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if not site.training:
             return
-        self.sums.append((output if self.penalised else output.detach()).abs().sum())
+        total = (output if self.penalised else output.detach()).abs().sum() / (site.step * site.scale)
+        self.sums.append(total if self.penalised else total.detach())
         self.sizes.append(output.numel())
 
     def take(self) -> Tensor | None:
@@ -94,6 +95,7 @@ class Trainer:
         torch.set_num_threads(train.threads)
         self.total = train.epochs * steps_per_epoch(self.clips, train.batch)
         self.fabric = Fabric(accelerator=self.settings.device, devices=1)
+        nn.Module.to(self.module, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.information = self._information()
         self.modules = [self.module, *([self.information] if self.information else [])]
         self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train.weight_decay), lr=train.lr)
@@ -106,7 +108,7 @@ class Trainer:
         chosen = self.settings.information
         if not chosen.weight:
             return None
-        graph = self.module.source
+        graph = source_of(self.module)
         feature, token = (graph[graph.outputs[k]].shape for k in ("mask_feature", "audio_token"))
         return MutualInformation(chosen.estimator, pixel_dim=feature[0], audio_dim=token[-1], bank_size=chosen.bank)
 
@@ -162,8 +164,8 @@ class Trainer:
         try:
             for clip_idx, frame_idx in self._batches():
                 batch = self.fabric.to_device(self.clips.frame_batch(clip_idx, frame_idx))
-                if isinstance(self.settings, AnnSettings) and self.settings.mute:
-                    batch["logmel"] = silence_like(batch["logmel"])
+                if isinstance(self.settings, AnnSettings) and self.settings.deaf:
+                    batch["logmel"] = batch["logmel"].roll(1, 0)
                 self._update(batch, clip_idx)
                 self.seconds = time.perf_counter() - started
                 self.step += 1

@@ -71,15 +71,10 @@ def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
 def neck(g: Graph, features: list[str], spec: Spec) -> list[str]:
     """A 1x1 convolution and a norm to each level: the finest to ``mask_dim``, the rest to ``hidden``."""
     widths = (spec.mask_dim, *(spec.hidden for _ in features[1:]))
-    levels = [
+    return [
         conv_block(g, f"in_proj.{i}", x, width, spec, fn=None)
         for i, (x, width) in enumerate(zip(features, widths, strict=True))
     ]
-    if spec.top_down:
-        for i in range(len(levels) - 2, 0, -1):
-            up = g(f"top_down.{i}.up", Upsample(factor=2, mode="nearest"), levels[i + 1])
-            levels[i] = g(f"top_down.{i}.add", Add(), levels[i], up)
-    return levels
 
 
 def query_generator(g: Graph, audio: str, image: str, spec: Spec) -> str:

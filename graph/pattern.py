@@ -51,14 +51,14 @@ class Pattern:
         known = dict(self.sizes)
         for group, length in zip(self.left, shape, strict=True):
             free = [n for n in group if n not in known and n != "1"]
-            fixed = prod(known.get(n, 1) for n in group)
+            fixed = prod([known.get(n, 1) for n in group])
             if len(free) > 1:
                 raise ValueError(f"view pattern '{self.text}' leaves {free} unknown; give sizes")
             if free:
                 known[free[0]] = length // fixed
-            if prod(known.get(n, 1) for n in group) != length:
+            if prod([known.get(n, 1) for n in group]) != length:
                 raise ValueError(f"view pattern '{self.text}' does not divide shape {shape}")
         names = [n for g in self.left for n in g if n != "1"]
         order = tuple(names.index(n) for g in self.right for n in g if n != "1")
-        out = tuple(prod(known.get(n, 1) for n in g) for g in self.right)
+        out = tuple([prod([known.get(n, 1) for n in g]) for g in self.right])
         return Resolved(tuple(known[n] for n in names), order, out)

@@ -15,9 +15,8 @@ class Spec:
     (0: not). ``offset_bits`` > 0 puts sampling offsets on a grid of 2**-bits pixels,
     ``position_bits`` the position codes on one of 2**-bits. ``query_init``: "small" lets the sound, not the
     table, decide what a query is from the first step on. ``early_audio``: the sound is also added to the
-    encoder's tokens, so that its feed-forward layers can match it with what is seen. ``top_down``: each level of the neck adds the
-    coarser one, as in a feature pyramid. ``upsample_last``: predict at the
-    resolution of the mask feature and interpolate the logits.
+    encoder's tokens, so that its feed-forward layers can match it with what is seen. ``upsample_last``:
+    predict at the resolution of the mask feature and interpolate the logits.
     """
 
     image: int = 224
@@ -26,7 +25,6 @@ class Spec:
     widths: tuple[int, int, int, int] = (64, 128, 320, 512)
     depths: tuple[int, int, int, int] = (1, 1, 1, 1)
     stem_stride: int = 4
-    top_down: bool = False
     audio: str = "tiny_audio"
     audio_widths: tuple[int, ...] = (64, 128, 256, 512)
     audio_dim: int = 128

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from graph import ops
+from layers.quantise import step_round
 from layers.weighted import norm
 
 Fire = Callable[[Tensor], Tensor]
@@ -32,7 +33,10 @@ def gain_shift_scale(op: ops.Firing) -> tuple[float, float, float]:
 
 
 class SpikeSite(nn.Module):
-    """Training form. ``step`` is a parameter (learnt as in LSQ, through the straight-through count) or a buffer."""
+    """Training form. ``step`` is a parameter (learnt as in LSQ, through the straight-through count) or a buffer.
+
+    ``fire`` may say that it only ``rounds`` (a quantiser, or I-LIF at T = 1); the site is then computed in one piece.
+    """
 
     step: Tensor
 
@@ -47,12 +51,17 @@ class SpikeSite(nn.Module):
         else:
             self.register_buffer("step", step)
         self.fire = fire
+        self.levels, self.signed = op.site.levels, op.site.signed
+        self.rounds = bool(getattr(fire, "rounds", False))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.norm is not None:
             x = self.norm(x)
         if self.shift:
             x = x * self.gain + self.shift
+        if self.rounds:
+            y = step_round(x, self.step, self.levels, self.signed)
+            return y if self.scale == 1.0 else y * self.scale
         return self.fire(x / self.step) * (self.step * self.scale)
 
 

@@ -29,6 +29,12 @@ class Neuron(nn.Module):
 
 
 class IntegerLIF(Neuron):
+    """At T = 1 its membrane never carries anything over, so it only ``rounds``."""
+
+    @property
+    def rounds(self) -> bool:
+        return self.spec.steps == 1
+
     def counts(self, x: Tensor) -> Tensor:
         return integer_lif(x, self.spec, self.signed)
 

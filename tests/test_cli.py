@@ -65,7 +65,7 @@ MISTAKES = {
     "--mode ann --train.epochs": "--train.epochs has no value",
     "--mode ann --train.lr fast": "a number",
     "--mode ann --train.lr nan": "a number",
-    "--mode ann --mute perhaps": "true or false",
+    "--mode ann --deaf perhaps": "true or false",
     "--mode ann --resume now then": "true or false",
     "--mode convert --curve 1 two": "a list of whole numbers",
     "--mode ann --train.batch 0": "1 or more",
@@ -210,8 +210,8 @@ def test_the_command_line_overrides_the_file_and_the_file_its_base(here):
 
 
 def test_flags_lists_and_aliases(here):
-    assert cli.parse(["--mode", "ann", "--mute"]).mute is True
-    assert cli.parse(["--mode", "ann", "--mute", "false"]).mute is False
+    assert cli.parse(["--mode", "ann", "--deaf"]).deaf is True
+    assert cli.parse(["--mode", "ann", "--deaf", "false"]).deaf is False
     assert cli.parse(["--mode", "ann", "--run", "2024"]).run == "2024"
     assert cli.parse(["--mode", "ann", "--run", "runs/old", "--resume"]).resume is True
     assert cli.parse(["--mode", "ann", "--run", "runs/old", "--overwrite"]).overwrite is True

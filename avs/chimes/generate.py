@@ -49,9 +49,7 @@ def _one(spec: ChimesSpec, split: str, index: int) -> tuple[dict[str, Any], Arra
     labelled = np.arange(spec.frames) < (1 if spec.variant == "s4" and split == "train" else spec.frames)
     row = {
         "frames": render_frames(spec, scene, slots, random),
-        "masks": np.take_along_axis(loud, slots.reshape(spec.frames, -1).astype(np.int64), 1).reshape(
-            slots.shape
-        ),
+        "masks": np.take_along_axis(loud, slots.reshape(spec.frames, -1).astype(np.int64), 1).reshape(slots.shape),
         "labelled": labelled,
         "valid": np.ones(spec.frames, bool),
         "slots": slots,
@@ -79,9 +77,7 @@ def generate(spec: ChimesSpec, split: str, count: int, first: int = 0) -> Clips:
 
 
 def cache_path(spec: ChimesSpec, split: str, count: int, cache: Path) -> Path:
-    key = json.dumps(
-        {"spec": asdict(spec), "split": split, "count": count, "version": VERSION}, sort_keys=True
-    )
+    key = json.dumps({"spec": asdict(spec), "split": split, "count": count, "version": VERSION}, sort_keys=True)
     return cache / f"chimes-{spec.variant}-{split}-{count}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
 
 

@@ -50,9 +50,7 @@ def stroke(canvas: Array, x: Array, y: Array, random: Generator) -> None:
     canvas[:, line] = random.uniform(0, 1, (3, 1))
 
 
-def render_frames(
-    spec: ChimesSpec, scene: Scene, slots: NDArray[np.uint8], random: Generator
-) -> NDArray[np.uint8]:
+def render_frames(spec: ChimesSpec, scene: Scene, slots: NDArray[np.uint8], random: Generator) -> NDArray[np.uint8]:
     """[F, 3, H, W]. Noise of the pixels lies over objects and background alike."""
     canvas = np.repeat(background(spec, random)[None], spec.frames, 0).transpose(0, 2, 3, 1)
     canvas = np.ascontiguousarray(canvas)

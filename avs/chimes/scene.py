@@ -80,9 +80,7 @@ def propose(spec: ChimesSpec, random: Generator) -> Scene:
     """Objects near the centres of different quadrants, drifting straight, turning slowly."""
     count = int(random.integers(2, SLOTS + 1))
     quadrant = random.permutation(4)[:count]
-    middle = (
-        np.stack([quadrant % 2, quadrant // 2], 1) * 0.46 + 0.27 + random.uniform(-0.06, 0.06, (count, 2))
-    )
+    middle = np.stack([quadrant % 2, quadrant // 2], 1) * 0.46 + 0.27 + random.uniform(-0.06, 0.06, (count, 2))
     direction, speed = random.uniform(0, 2 * np.pi, count), random.uniform(0.01, 0.04, count)
     drift = np.stack([np.cos(direction), np.sin(direction)], 1) * speed[:, None]
     second = np.arange(spec.frames) - (spec.frames - 1) / 2

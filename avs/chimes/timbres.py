@@ -65,9 +65,7 @@ def organ(random: Generator, samples: int) -> Array:
 def hiss(random: Generator, samples: int) -> Array:
     """A band of noise between 2.2 and 5.6 kHz that swells slowly."""
     low, high = HISS_BANDS[int(random.integers(len(HISS_BANDS)))]
-    swell = tone(
-        wavetable((1.0,)), random.uniform(0.8, 2.0) * seconds(samples) + np.float32(random.uniform(0, 1))
-    )
+    swell = tone(wavetable((1.0,)), random.uniform(0.8, 2.0) * seconds(samples) + np.float32(random.uniform(0, 1)))
     return unit(cut(noise(low, high), random, samples) * (1 + 0.5 * swell))
 
 
@@ -76,9 +74,7 @@ def bell(random: Generator, samples: int) -> Array:
     t, f, rate = seconds(samples), random.uniform(900, 1500), random.uniform(2, 4)
     since_strike = np.mod(t * rate + random.uniform(0, 1), 1) / rate
     sine, ring = wavetable((1.0,)), np.exp(-7 * since_strike)
-    return unit(
-        ring * (tone(sine, f * t) + 0.6 * tone(sine, 2.76 * f * t) + 0.4 * ring * tone(sine, 5.4 * f * t))
-    )
+    return unit(ring * (tone(sine, f * t) + 0.6 * tone(sine, 2.76 * f * t) + 0.4 * ring * tone(sine, 5.4 * f * t)))
 
 
 def siren(random: Generator, samples: int) -> Array:

@@ -83,9 +83,9 @@ def test_nothing_seen_tells_who_sounds():
     sounds = clips.sounding[:, 0]
     area = torch.stack([(clips.slots[:, 0] == k + 1).flatten(1).sum(1) for k in range(3)], 1).float()
     grey = clips.frames[:, 0].float().mean(1)
-    bright = torch.stack(
-        [(grey * (clips.slots[:, 0] == k + 1)).flatten(1).sum(1) for k in range(3)], 1
-    ) / area.clamp(min=1)
+    bright = torch.stack([(grey * (clips.slots[:, 0] == k + 1)).flatten(1).sum(1) for k in range(3)], 1) / area.clamp(
+        min=1
+    )
     three = present.all(1)
     for quantity in (area, bright, torch.arange(3.0).expand(400, 3)):
         loud, quiet = quantity[three][sounds[three]], quantity[three][~sounds[three]]

@@ -64,18 +64,14 @@ def test_batch_has_the_frames_own_picture_and_the_donors_sound(ms3, kind):
 @pytest.mark.parametrize("kind", ["other", "swap"])
 def test_the_list_is_fixed_by_its_seed(ms3, kind):
     first, again, moved = donors(ms3, kind, seed=3), donors(ms3, kind, seed=3), donors(ms3, kind, seed=4)
-    assert torch.equal(first.donor_clip, again.donor_clip) and torch.equal(
-        first.donor_frame, again.donor_frame
-    )
+    assert torch.equal(first.donor_clip, again.donor_clip) and torch.equal(first.donor_frame, again.donor_frame)
     assert not torch.equal(first.donor_clip, moved.donor_clip)
 
 
 def test_no_donor_is_said():
     alone = generate(ChimesSpec(size=32), "val", 1)
     for kind in ("other", "swap"):
-        with pytest.raises(
-            ValueError, match="found no donor for clip 0 in 5 sounding frames.*use more clips"
-        ):
+        with pytest.raises(ValueError, match="found no donor for clip 0 in 5 sounding frames.*use more clips"):
             donors(alone, kind)
     with pytest.raises(ValueError, match="'loud', expected one of other, swap, mute"):
         donors(alone, "loud")

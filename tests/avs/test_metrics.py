@@ -26,11 +26,9 @@ def measure(metric, logits, target, batch=None):
     return float(metric.compute())
 
 
-@pytest.mark.parametrize("metric, name", zip(METRICS, ("miou", "fscore", "miou", "fscore"), strict=True))
+@pytest.mark.parametrize("metric, name", list(zip(METRICS, ("miou", "fscore", "miou", "fscore"), strict=True)))
 def test_equals_the_released_code(vectors, metric, name):
-    assert measure(metric(), vectors["logits"], vectors["gt"]) == pytest.approx(
-        float(vectors[name]), abs=1e-6
-    )
+    assert measure(metric(), vectors["logits"], vectors["gt"]) == pytest.approx(float(vectors[name]), abs=1e-6)
 
 
 def test_the_vectors_hold_empty_masks(vectors):
@@ -51,9 +49,7 @@ def test_empty_mask_rule_by_hand():
     target[2, 0] = 1
     np.testing.assert_allclose(mask_iou(logits, target), [1, 0.75, 0.5], atol=1e-6)
     assert len(f_curves(logits[:2], target[:2])) == 0
-    assert measure(AVSBenchF(), logits, target, batch=1) == pytest.approx(
-        measure(FMeasure(), logits, target) / 3
-    )
+    assert measure(AVSBenchF(), logits, target, batch=1) == pytest.approx(measure(FMeasure(), logits, target) / 3)
 
 
 def test_half_is_not_foreground():

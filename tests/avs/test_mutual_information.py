@@ -53,9 +53,7 @@ def test_infonce_is_a_bound_below_the_log_of_its_candidates(rho):
 
 
 def test_infonce_cannot_exceed_the_log_even_for_huge_scores():
-    assert float(infonce(torch.full((3,), 1e4), torch.zeros(3, 255))) == pytest.approx(
-        math.log(256), abs=1e-3
-    )
+    assert float(infonce(torch.full((3,), 1e4), torch.zeros(3, 255))) == pytest.approx(math.log(256), abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

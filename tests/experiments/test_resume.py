@@ -75,7 +75,7 @@ def test_resume_with_other_settings_is_refused(small, capsys):
         small("ann", "changed", "--train.lr", "0.5", "--resume")
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "train.lr" in line
-    assert "0.004" in line
+    assert "0.005" in line
 
 
 def test_damaged_checkpoint_is_named(small, capsys):

@@ -6,12 +6,19 @@ import pytest
 import torch
 import torch._dynamo
 import torch._inductor.config
+from torch import Tensor, fx
 
-from ann import ANN
+from ann import ANN, QANN
 from graph.lower import lower
 from graph.models import build
+from graph.passes import SpikeSpec, spikify
+from snn import SNN, NeuronSpec
 
-SAVED = 1e-4
+CLOSE = 1e-4
+DIALECTS = ("ann", "qann", "ilif", "lif")
+
+# torch's tracer instantiates autograd functions, which torch deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -21,45 +28,60 @@ def clean() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def warm(module, batch):
-    """Layers that start at zero would leave their inputs without a gradient to compare."""
-    random = torch.Generator().manual_seed(3)
-    for parameter in module.parameters():
-        if parameter.count_nonzero() == 0:
-            parameter.data.normal_(0, 0.1, generator=random)
-    return module.eval()
+def micro(dialect: str) -> fx.GraphModule:
+    torch.manual_seed(0)
+    graph = build("miavs", "micro").pruned(["mask"])
+    if dialect == "lif":
+        table = SNN(NeuronSpec(kind="lif", levels=1, steps=2))
+        module = lower(spikify(graph, SpikeSpec(levels=1, steps=2)), table)
+    else:
+        table = {"ann": ANN, "qann": QANN, "ilif": SNN(NeuronSpec())}[dialect]
+        module = lower(graph if dialect == "ann" else spikify(graph), table)
+    for name, parameter in module.named_parameters():
+        if name.endswith("fc.4.weight") or parameter.count_nonzero() == 0:
+            parameter.data.normal_(0, 0.3)  # a layer that starts at nothing would leave nothing to compare
+    return module
 
 
-def compare(module, compiled, batch):
-    grads = []
-    for run in (module, compiled):
-        module.zero_grad()
-        found = run(**batch)
-        found["mask"].square().mean().backward()
-        grads.append((found, {k: p.grad.clone() for k, p in module.named_parameters() if p.grad is not None}))
-    (a, da), (b, db) = grads
-    assert all(torch.allclose(a[k], b[k], atol=SAVED, rtol=SAVED) for k in a) and a["mask"].abs().max() > 0
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_forward_is_one_graph(batch: dict[str, Tensor], dialect: str) -> None:
+    module = micro(dialect).eval()
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    with torch.no_grad():
+        a, b = module(**batch)["mask"], compiled(**batch)["mask"]
+    assert a.abs().max() > 1e-3 and torch.allclose(a, b, atol=CLOSE)
+
+
+def trained(run: fx.GraphModule, module: fx.GraphModule, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    module.zero_grad()
+    found = run(**batch)["mask"]
+    found.square().mean().backward()
+    return found.detach(), {k: p.grad.clone() for k, p in module.named_parameters() if p.grad is not None}
+
+
+def compare(module: fx.GraphModule, compiled: fx.GraphModule, batch: dict[str, Tensor]) -> None:
+    (a, da), (b, db) = trained(module, module, batch), trained(compiled, module, batch)
+    assert a.abs().max() > 1e-3 and torch.allclose(a, b, atol=CLOSE)
     assert set(da) == set(db) and len(da) > 50
-    assert all(torch.allclose(da[k], db[k], atol=SAVED, rtol=1e-3) for k in da)
-
-
-@pytest.mark.parametrize("dialect", ["ann", "qann", "ilif", "lif"])
-def test_one_graph(make, batch, dialect):
-    module = warm(lower(*make("miavs", dialect)), batch)
-    compare(module, torch.compile(module, backend="aot_eager", fullgraph=True), batch)
+    for key, wanted in da.items():
+        assert (db[key] - wanted).norm() <= 1e-3 * wanted.norm() + 1e-6, key
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_backward_is_one_graph(batch: dict[str, Tensor], dialect: str) -> None:
+    """With the compiler's decompositions, as inductor has them: without, hardtanh's gradient has the wrong strides."""
+    module = micro(dialect).eval()
+    compare(module, torch.compile(module, backend="aot_eager_decomp_partition", fullgraph=True), batch)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dialect", ["ann", "ilif"])
-def test_inductor(make, batch, dialect):
-    graph = build("miavs", "micro")
-    _, table = make("miavs", dialect)
-    if dialect == "ilif":
-        from graph.passes import spikify
-
-        graph = spikify(graph)
-    module = warm(lower(graph, table if dialect == "ilif" else ANN), batch)
+def test_inductor(batch: dict[str, Tensor], dialect: str) -> None:
+    module = micro(dialect).eval()
     with torch._inductor.config.patch(pattern_matcher=False):
         compare(module, torch.compile(module, fullgraph=True), batch)
