@@ -26,7 +26,7 @@ from convert.rate import rate_network
 from convert.snap import snap
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
-from experiments.evaluate import score
+from experiments.evaluate import require_donors, score
 from experiments.network import DEPLOYED, ann_graph, dialect, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_bytes, write_json, write_text
 from experiments.settings import ConvertSettings
@@ -97,6 +97,7 @@ def convert(settings: ConvertSettings) -> None:
             f"--from '{settings.source}' is '{source.settings.model.name}' of spec '{source.settings.model.spec}', "
             f"expected the settings' '{settings.model.name}' of spec '{settings.model.spec}'"
         )
+    require_donors(split(settings.data, "test"), "data.test")
     folder = open_run(settings)
     spiking = network(settings, mask_channels(settings.data), settings.seed)
     load_shared(spiking, source.module.state_dict(), settings.source)

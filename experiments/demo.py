@@ -16,7 +16,7 @@ from rich.console import Console
 from experiments.dataset import split
 from experiments.demo_jobs import MAIN, Job, run_jobs
 from experiments.demo_report import report
-from experiments.energy_mode import energy
+from experiments.energy_mode import priced
 from experiments.run_folder import prepare
 from experiments.settings import DataSettings, DemoSettings, EnergySettings
 
@@ -71,6 +71,5 @@ def demo(settings: DemoSettings) -> None:
             split(data, name)
     for jobs in stages(settings):
         run_jobs(jobs, settings.parallel)
-    with console.status("counting synaptic events"):
-        energy(EnergySettings(runs=(str(out / CONTROL), str(out / SPIKING)), out=str(out)))
+    priced(EnergySettings(runs=(str(out / CONTROL), str(out / SPIKING)), out=str(out)))
     report(out, console, time.perf_counter() - started)

@@ -8,8 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from experiments.network import load_run
 from experiments.plots import examples
 from experiments.run_folder import read_json, write_json
+from graph.lower import source_of
+from graph.passes import lint
 
 RUNS = (("ann", "ANN, first"), ("blind", "ANN, audio-blind"), ("control", "ANN control"), ("snn", "integer SNN"))
 
@@ -40,28 +43,6 @@ def claims(out: Path) -> dict[str, Any]:
     }
 
 
-def _scores(out: Path) -> Table:
-    table = Table(title="mIoU on held-out clips", title_justify="left")
-    for column in ("run", "mIoU", "F", "other audio", "swapped audio", "mute", "training s"):
-        table.add_column(column, justify="left" if column == "run" else "right")
-    for name, title in RUNS:
-        m = read_json(out / name / "metrics.json")
-        shown = (m["miou"], m["fscore"], m["miou_other_audio"], m["miou_swap_audio"], m["miou_mute_audio"])
-        table.add_row(title, *(f"{v:.3f}" for v in shown), f"{m['train_seconds']:.0f}")
-    return table
-
-
-def _costs(found: dict[str, Any]) -> Table:
-    """Every named saving with its microjoules, where the SNN loses too."""
-    table = Table(title="energy of a frame: SNN against ...", title_justify="left")
-    for column in ("measure", "ANN uJ", "SNN uJ", "saving"):
-        table.add_column(column, justify="left" if column == "measure" else "right")
-    for name, ours, theirs, saved in cost_rows(found):
-        style = "red" if saved < 0 else ""
-        table.add_row(name, f"{theirs:.2f}", f"{ours:.2f}", f"{saved:+.1%}", style=style)
-    return table
-
-
 OURS = {
     "dense_fp32": "",
     "zeroskip_fp32": "",
@@ -82,16 +63,54 @@ def cost_rows(found: dict[str, Any]) -> list[tuple[str, float, float, float]]:
     return rows
 
 
+SCORES = (
+    ("mIoU", "miou"),
+    ("F", "fscore"),
+    ("mIoU under another clip's sound", "miou_other_audio"),
+    ("mIoU on the silent object, given its sound", "miou_swap_audio"),
+    ("mIoU in silence", "miou_mute_audio"),
+)
+
+
+def table(out: Path, found: dict[str, Any]) -> Table:
+    """The one table: scores, then every named saving with its microjoules, where the SNN loses too."""
+    metrics = {name: read_json(out / name / "metrics.json") for name, _ in RUNS}
+    shown = Table(title=f"{metrics['snn']['clips']} held-out clips", title_justify="left")
+    for column in ("", "audio-blind ANN", "ANN control", "integer SNN", "SNN - control"):
+        shown.add_column(column, justify="right" if column else "left")
+    for title, key in SCORES:
+        blind, control, snn = (metrics[n][key] for n in ("blind", "control", "snn"))
+        shown.add_row(title, f"{blind:.3f}", f"{control:.3f}", f"{snn:.3f}", f"{snn - control:+.3f}")
+    shown.add_section()
+    shown.add_row(
+        "[bold]energy of a frame[/bold]", "", "[bold]ANN uJ[/bold]", "[bold]SNN uJ[/bold]", "[bold]saving[/bold]"
+    )
+    for name, ours, theirs, saved in cost_rows(found):
+        style = "red" if saved < 0 else ""
+        shown.add_row(name, "", f"{theirs:.2f}", f"{ours:.2f}", f"{saved:+.1%}", style=style)
+    return shown
+
+
 def report(out: Path, console: Console, seconds: float) -> None:
     found = {**claims(out), "seconds": round(seconds, 1)}
     write_json(out / "demo.json", found)
     examples(out / "control", out / "snn", out / "demo.png")
-    console.print(_scores(out))
-    console.print(_costs(found))
+    console.print(table(out, found))
+    console.print(read_json(out / "energy.json")[1]["sentence"], markup=False)
     exact = "equal bit for bit to" if found["exact"] else "NOT equal to"
-    below = f"{found['gap']:.3f} mIoU {'below' if found['gap'] > 0 else 'from'}"
     console.print(
-        f"The integer SNN is {below} the control; run from events alone it is {exact} the quantised ANN; "
-        f"{found['spike_fed_share']:.1%} of its multiplies outside the input layers are driven by spikes.\n"
+        f"Run from events alone, the integer SNN is {exact} the quantised ANN. Spikes drive "
+        f"{found['spike_fed_share']:.1%} of its multiplies outside the two input layers; what is left: "
+        f"{', '.join(left_over(out))}.\n"
         f"{seconds / 60:.1f} minutes. Pictures: {out}/demo.png, {out}/energy.html. Numbers: {out}/demo.json."
     )
+
+
+def left_over(out: Path) -> list[str]:
+    """What still multiplies in the deployed SNN, by reason and share, largest first."""
+    found = lint(source_of(load_run(str(out / "snn")).deployed))
+    shares: dict[str, int] = {}
+    for finding in found.left:
+        if not finding.input_layer:
+            shares[finding.reason] = shares.get(finding.reason, 0) + finding.multiplies
+    return [f"{reason} {size / found.total:.2%}" for reason, size in sorted(shares.items(), key=lambda t: -t[1])]

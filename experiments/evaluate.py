@@ -13,6 +13,7 @@ from avs.counterfactual import counterfactual_batch, donors
 from avs.losses import foreground_logit
 from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.metrics_semantic import SemanticIoU
+from experiments.errors import UserError
 
 CHUNK = 50
 COUNTERFACTUALS = ("other", "swap", "mute")
@@ -63,6 +64,15 @@ def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, seed: int
         logits = foreground_logit(predict(module, batch))
         ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
     return float(torch.cat(ious).mean())
+
+
+def require_donors(clips: Clips, key: str) -> None:
+    """Fail before training, not after it, where a split is too small to lend sounds."""
+    for kind in COUNTERFACTUALS:
+        try:
+            donors(clips, kind, 0)
+        except ValueError as error:
+            raise UserError(f"{key} is {len(clips)}, too few for the '{kind}' sounds: {error}") from error
 
 
 @torch.no_grad()

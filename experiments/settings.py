@@ -111,8 +111,8 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AnnSettings(RunSettings):
-    """``deaf``: train under the sound of another random frame: the audio-blind reference. Its sound has the statistics of
-    sound (silence would starve the batch norms) and tells nothing."""
+    """``deaf``: train under the sound of another random frame: the audio-blind reference. What it hears has the
+    statistics of sound (silence would starve the batch norms) and tells nothing."""
 
     mode: str = "ann"
     deaf: bool = False

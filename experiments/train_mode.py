@@ -11,7 +11,7 @@ from torch import fx
 from experiments.config_file import dump, load
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
-from experiments.evaluate import all_scores, score, semantic
+from experiments.evaluate import all_scores, require_donors, score, semantic
 from experiments.network import dialect, for_inference, load_shared, network
 from experiments.progress import bars
 from experiments.run_folder import (
@@ -101,6 +101,7 @@ def scores(settings: RunSettings, module: fx.GraphModule) -> dict[str, Any]:
 
 def train(settings: RunSettings) -> None:
     initial = read_weights(Path(settings.init) / "model.safetensors") if settings.init else None
+    require_donors(split(settings.data, "test"), "data.test")
     folder = open_run(settings)
     module = network(settings, mask_channels(settings.data), settings.seed)
     if initial is not None:

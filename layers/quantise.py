@@ -60,8 +60,8 @@ def _inclusive(low: float, high: float) -> tuple[float, float]:
 class StepRound(torch.autograd.Function):
     """y = n step, n = round(clip(x / step, low, high)): a site of one time step in one piece.
 
-    dy/dx = 1 inside the clip;  dy/dstep = n - u inside it, n outside, u = x / step  (LSQ; Esser et al., ICLR 2020). Equal to
-    the composition of division, ``clip_round`` and product, with a third of its passes over memory.
+    dy/dx = 1 inside the clip;  dy/dstep = n - u inside it, n outside, u = x / step  (LSQ; Esser et al., ICLR 2020).
+    Equal to the composition of division, ``clip_round`` and product, with a third of its passes over memory.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The event runner on small random networks: torch's values bit for bit, and the adds of a brute-force synapse count."""
+"""The event runner on small random networks: torch's values bit for bit, and the adds of a brute-force count."""
 
 import numpy as np
 import pytest
@@ -222,7 +222,7 @@ def test_scales_are_powers_of_two():
 
     arrays = load(arrays_of(module))
     arrays["s.step"] = np.asarray(0.3, np.float32)
-    with pytest.raises(ValueError, match="'conv' reads events of scale 0.3.*power of two"):
+    with pytest.raises(ValueError, match=r"'conv' reads events of scale 0.3.*power of two"):
         EventRunner(g, arrays).run({"x": np.ones((2, 4, 4), np.float32)})
 
 

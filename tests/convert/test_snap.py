@@ -57,7 +57,7 @@ def test_several_steps_are_refused(taken_over):
 def test_a_step_off_the_powers_of_two_is_refused(taken_over):
     folded = fold_network(taken_over(SpikeSpec(), QANN), QANN)
     next(m for m in folded.modules() if isinstance(m, ThresholdSite)).step.fill_(0.3)
-    with pytest.raises(ValueError, match="has step 0.3.*expected a power of two"):
+    with pytest.raises(ValueError, match=r"has step 0.3.*expected a power of two"):
         snap(folded, 7)
 
 

@@ -118,7 +118,7 @@ def test_analog_is_respected_and_checked():
     graph = spikify(stream(), SpikeSpec(analog=("conv",)))
     assert graph["conv"].args == ("act",) and "sites.act" not in graph
     assert graph["last"].args == ("sites.sum",)
-    with pytest.raises(ValueError, match="missing.*'stream'"):
+    with pytest.raises(ValueError, match=r"missing.*'stream'"):
         spikify(stream(), SpikeSpec(analog=("conv", "missing")))
 
 

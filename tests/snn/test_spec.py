@@ -47,7 +47,7 @@ def test_hard_reset_cannot_be_signed():
 
 def test_a_site_with_other_levels_is_refused():
     op = Act(site=Site(name="sites.a", levels=2, channels=3))
-    with pytest.raises(ValueError, match="'sites.a' has 2 levels, the neuron has 4"):
+    with pytest.raises(ValueError, match=r"'sites.a' has 2 levels, the neuron has 4"):
         SNN(NeuronSpec()).table[Act](op)
 
 
