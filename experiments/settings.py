@@ -37,7 +37,7 @@ class DataSettings:
 class TrainSettings:
     """AdamW with one warm-up and a cosine. An epoch is one pass over the labelled frames, ``batch`` frames a step.
 
-    ``rate_penalty`` weighs the mean spike count of the sites (SNN only). ``threads``: CPU threads. ``save_every``:
+    ``rate_penalty`` weighs the mean spike count per MAC (SNN only). ``threads``: CPU threads. ``save_every``:
     steps between checkpoints; ``stop_after`` > 0 ends the process after that many steps, with a checkpoint (for
     time-limited queues, and for tests of resuming).
     """
@@ -165,7 +165,7 @@ class DemoSettings:
     seed: int = 0
     out: str = "runs/demo"
     epochs: int = 2
-    further: int = 1
+    further: int = 2
     train: int = 1600
     parallel: int = 2
     overwrite: bool = False

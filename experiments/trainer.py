@@ -1,7 +1,7 @@
 """One training loop for every dialect, on Lightning Fabric.
 
-Loss = task loss + weight x -(mutual information) + penalty x (mean spike count of the sites). A step reads ``batch``
-random labelled frames. Resuming continues to the same weights, bit for bit.
+Loss = task loss + weight x -(mutual information) + penalty x (mean spike count per MAC). A step reads ``batch`` random
+labelled frames. Resuming continues to the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from experiments.dataset import steps_per_epoch, training_order
 from experiments.run_folder import write_text
 from experiments.settings import AnnSettings, RunSettings, TrainSettings
 from graph.lower import source_of
+from graph.passes import driven_macs
 from layers.site import SpikeSite
 
 
@@ -54,29 +56,31 @@ def parameter_groups(modules: list[nn.Module], decay: float) -> list[dict[str, A
 
 
 class CountMeter:
-    """Mean absolute count over all sites of the last training forward. ``penalised``: keep its gradient."""
+    """Mean |count| per MAC in the last training forward: each site's mean, weighted by the MACs that its spikes drive.
 
-    def __init__(self, module: nn.Module, penalised: bool) -> None:
-        self.penalised = penalised
-        self.sums: list[Tensor] = []
-        self.sizes: list[int] = []
-        for site in module.modules():
-            if isinstance(site, SpikeSite):
-                site.register_forward_hook(self._seen)
+    Over all steps, so T steps of rate r count as T r. ``penalised``: keep its gradient.
+    """
 
-    def _seen(self, site: SpikeSite, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def __init__(self, module: fx.GraphModule, penalised: bool) -> None:
+        graph = source_of(module)
+        driven = driven_macs(graph)
+        self.penalised, self.steps, self.total = penalised, graph.steps, sum(driven.values())
+        self.parts: list[Tensor] = []
+        for name, macs in driven.items():
+            module.get_submodule(name).register_forward_hook(partial(self._seen, macs))
+
+    def _seen(self, macs: int, site: SpikeSite, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if not site.training:
             return
-        total = (output if self.penalised else output.detach()).abs().sum() / (site.step * site.scale)
-        self.sums.append(total if self.penalised else total.detach())
-        self.sizes.append(output.numel())
+        mean = output.abs().mean() / (site.step * site.scale)
+        self.parts.append((mean if self.penalised else mean.detach()) * (macs * self.steps))
 
     def take(self) -> Tensor | None:
-        """The mean since the last call, or None where there are no sites."""
-        if not self.sizes:
+        """The mean since the last call, or None where nothing spikes."""
+        if not self.parts:
             return None
-        mean = torch.stack(self.sums).sum() / sum(self.sizes)
-        self.sums, self.sizes = [], []
+        mean = torch.stack(self.parts).sum() / self.total
+        self.parts = []
         return mean
 
 

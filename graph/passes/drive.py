@@ -1,0 +1,21 @@
+"""``driven_macs``: site -> dense MACs that its spikes stand in for, over all weighted ops that read them.
+
+The mean count of each site, weighted by this, is the network's mean count per MAC: the number that the energy of its
+synaptic events is proportional to.
+"""
+
+from __future__ import annotations
+
+from graph.graph import WEIGHTED, Graph
+from graph.infer import infer
+from graph.values import Spike
+
+
+def driven_macs(graph: Graph) -> dict[str, int]:
+    values = infer(graph)
+    driven: dict[str, int] = {}
+    for node in graph.nodes.values():
+        kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
+        if isinstance(kind, Spike):
+            driven[kind.scale] = driven.get(kind.scale, 0) + graph.macs(node)
+    return driven

@@ -1,0 +1,47 @@
+"""What the rate penalty pulls down is what the accountant charges: counts weighted by the MACs that they drive."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from experiments.trainer import CountMeter
+from graph.graph import WEIGHTED
+from graph.lower import lower
+from graph.models import build
+from graph.passes import driven_macs, spikify
+from layers.site import SpikeSite
+from snn import SNN, NeuronSpec
+
+
+@pytest.fixture(scope="module")
+def spiking():
+    torch.manual_seed(0)
+    graph = spikify(build("miavs", "tiny").pruned(["mask"]))
+    return graph, lower(graph, SNN(NeuronSpec()))
+
+
+def test_all_weighted_macs_but_the_input_layers_are_driven(spiking):
+    graph, _ = spiking
+    weighted = sum(graph.macs(n) for n in graph.nodes.values() if isinstance(n.op, WEIGHTED))
+    inputs = sum(graph.macs(graph[n]) for n in ("backbone.stem", "audio.features.0.0"))
+    assert sum(driven_macs(graph).values()) == weighted - inputs
+
+
+def test_meter_is_the_weighted_mean_and_has_a_gradient(spiking):
+    graph, module = spiking
+    meter, means = CountMeter(module, penalised=True), {}
+    for name, site in module.named_modules():
+        if isinstance(site, SpikeSite):
+            site.register_forward_hook(
+                lambda m, i, o, name=name: means.__setitem__(name, float((o / (m.step * m.scale)).detach().abs().mean()))
+            )
+    module.train()(image=torch.randn(2, 3, 64, 64), logmel=torch.randn(2, 1, 96, 64))
+    found = meter.take()
+    driven = driven_macs(graph)
+    assert float(found.detach()) == pytest.approx(sum(means[s] * m for s, m in driven.items()) / sum(driven.values()), rel=1e-5)
+    found.backward()
+    assert float(module.get_submodule("backbone.stage1.0.norm1").bias.grad.abs().sum()) > 0
+    assert meter.take() is None
+    module.eval()(image=torch.randn(2, 3, 64, 64), logmel=torch.randn(2, 1, 96, 64))
+    assert meter.take() is None
