@@ -66,25 +66,24 @@ def cost_rows(found: dict[str, Any]) -> list[tuple[str, float, float, float]]:
 SCORES = (
     ("mIoU", "miou"),
     ("F", "fscore"),
-    ("mIoU under another clip's sound", "miou_other_audio"),
-    ("mIoU on the silent object, given its sound", "miou_swap_audio"),
-    ("mIoU in silence", "miou_mute_audio"),
+    ("mIoU, another clip's sound", "miou_other_audio"),
+    ("mIoU, silent object's sound", "miou_swap_audio"),
+    ("mIoU, silence", "miou_mute_audio"),
 )
 
 
 def table(out: Path, found: dict[str, Any]) -> Table:
     """The one table: scores, then every named saving with its microjoules, where the SNN loses too."""
     metrics = {name: read_json(out / name / "metrics.json") for name, _ in RUNS}
-    shown = Table(title=f"{metrics['snn']['clips']} held-out clips", title_justify="left")
-    for column in ("", "audio-blind ANN", "ANN control", "integer SNN", "SNN - control"):
+    title = f"{metrics['snn']['clips']} held-out clips; ANN: the control, trained on for as long as the SNN"
+    shown = Table(title=title, title_justify="left")
+    for column in ("", "blind ANN", "ANN", "SNN", "difference"):
         shown.add_column(column, justify="right" if column else "left")
-    for title, key in SCORES:
+    for label, key in SCORES:
         blind, control, snn = (metrics[n][key] for n in ("blind", "control", "snn"))
-        shown.add_row(title, f"{blind:.3f}", f"{control:.3f}", f"{snn:.3f}", f"{snn - control:+.3f}")
+        shown.add_row(label, f"{blind:.3f}", f"{control:.3f}", f"{snn:.3f}", f"{snn - control:+.3f}")
     shown.add_section()
-    shown.add_row(
-        "[bold]energy of a frame[/bold]", "", "[bold]ANN uJ[/bold]", "[bold]SNN uJ[/bold]", "[bold]saving[/bold]"
-    )
+    shown.add_row("[bold]energy of a frame[/bold]", "", "uJ", "uJ", "saving")
     for name, ours, theirs, saved in cost_rows(found):
         style = "red" if saved < 0 else ""
         shown.add_row(name, "", f"{theirs:.2f}", f"{ours:.2f}", f"{saved:+.1%}", style=style)

@@ -165,7 +165,7 @@ class DemoSettings:
     seed: int = 0
     out: str = "runs/demo"
     epochs: int = 2
-    further: int = 2
+    further: int = 3
     train: int = 1600
     parallel: int = 2
     overwrite: bool = False

@@ -23,15 +23,15 @@ def row(account: Account, name: str) -> Counts:
 
 
 def test_macs_equal_torch_flops(ann_module: fx.GraphModule, ann: Account, batch: dict[str, Tensor]) -> None:
-    """torch counts the tap products of deformable sampling too, as the batched product they are written
-    as."""
+    """torch knows no formula for the taps of deformable sampling, so they stand apart; all else is equal."""
     one = {k: v[:1] for k, v in batch.items()}
     ann_module.eval()
     with FlopCounterMode(display=False) as flops:
         ann_module(**one)
     ann_module.train()
     taps = sum(r.macs for r in ann.rows if r.op == "DeformSample")
-    assert taps > 0 and ann.macs == flops.get_total_flops() / 2
+    assert taps > 0
+    assert ann.macs - taps == flops.get_total_flops() / 2
     assert ann.macs - taps == sum(r.macs for r in ann.rows if r.op in ("Conv", "Linear", "MatMul"))
 
 

@@ -34,12 +34,16 @@ def test_meter_is_the_weighted_mean_and_has_a_gradient(spiking):
     for name, site in module.named_modules():
         if isinstance(site, SpikeSite):
             site.register_forward_hook(
-                lambda m, i, o, name=name: means.__setitem__(name, float((o / (m.step * m.scale)).detach().abs().mean()))
+                lambda m, i, o, name=name: means.__setitem__(
+                    name, float((o / (m.step * m.scale)).detach().abs().mean())
+                )
             )
     module.train()(image=torch.randn(2, 3, 64, 64), logmel=torch.randn(2, 1, 96, 64))
     found = meter.take()
     driven = driven_macs(graph)
-    assert float(found.detach()) == pytest.approx(sum(means[s] * m for s, m in driven.items()) / sum(driven.values()), rel=1e-5)
+    assert float(found.detach()) == pytest.approx(
+        sum(means[s] * m for s, m in driven.items()) / sum(driven.values()), rel=1e-5
+    )
     found.backward()
     assert float(module.get_submodule("backbone.stage1.0.norm1").bias.grad.abs().sum()) > 0
     assert meter.take() is None

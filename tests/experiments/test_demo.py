@@ -20,7 +20,7 @@ def test_demo_writes_its_table_picture_and_numbers(tmp_path, monkeypatch, capsys
     assert set(found["saving"]["strict_compute"]) == {"dense_fp32", "zeroskip_fp32", "int8", "qann"}
     assert (out / "demo.png").stat().st_size > 10_000
     shown = capsys.readouterr().out
-    for words in ("integer SNN", "paper_exact", "strict_compute(qann)", "bit for bit"):
+    for words in ("SNN", "paper_exact", "strict_compute(qann)", "bit for bit"):
         assert words in shown
 
 
