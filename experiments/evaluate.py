@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,25 +33,28 @@ def predict(module: fx.GraphModule, batch: dict[str, Tensor]) -> Tensor:
     return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
-@torch.no_grad()
-def score(module: fx.GraphModule, clips: Clips) -> Scores:
-    """Frame-mean IoU and order-independent F of the foreground over all frames of the split."""
-    module.eval()
-    ious, fscore = [], FMeasure()
+def frame_batches(clips: Clips) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Every frame of a split in order: (clip index [B], batch)."""
     frames = clips.frames_per_clip
     clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
     frame_idx = torch.arange(frames).repeat(len(clips))
     for rows in torch.arange(len(clip_idx)).split(CHUNK):
-        batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
-        logits = foreground_logit(predict(module, batch))
-        ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
-        fscore.update(logits, (batch["mask"] > 0).long())
+        yield clip_idx[rows], clips.frame_batch(clip_idx[rows], frame_idx[rows])
+
+
+@torch.no_grad()
+def score(module: fx.GraphModule, clips: Clips) -> Scores:
+    """Frame-mean IoU and order-independent F of the foreground over all frames of the split."""
+    module.eval()
+    ious, owners, fscore = [], [], FMeasure()
+    for clip_idx, batch in frame_batches(clips):
+        logits, target = foreground_logit(predict(module, batch)), (batch["mask"] > 0).long()
+        ious.append(mask_iou(logits, target))
+        owners.append(clip_idx)
+        fscore.update(logits, target)
     per_frame = torch.cat(ious)
-    return Scores(
-        miou=float(per_frame.mean()),
-        fscore=float(fscore.compute()),
-        per_clip=clip_iou(per_frame, clip_idx, len(clips)),
-    )
+    per_clip = clip_iou(per_frame, torch.cat(owners), len(clips))
+    return Scores(miou=float(per_frame.mean()), fscore=float(fscore.compute()), per_clip=per_clip)
 
 
 @torch.no_grad()
@@ -80,11 +84,7 @@ def semantic(module: fx.GraphModule, clips: Clips, classes: int) -> dict[str, fl
     """The 1 + C class mIoU and F of the semantic variant."""
     module.eval()
     metric = SemanticIoU(classes)
-    frames = clips.frames_per_clip
-    clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
-    frame_idx = torch.arange(frames).repeat(len(clips))
-    for rows in torch.arange(len(clip_idx)).split(CHUNK):
-        batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
+    for _, batch in frame_batches(clips):
         metric.update(predict(module, batch), batch["mask"])
     found = metric.compute()
     return {f"semantic_{k}": float(found[k]) for k in ("miou", "fscore")}
