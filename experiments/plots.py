@@ -20,7 +20,7 @@ from experiments.run_folder import write_bytes
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-COLUMNS = ("frame", "what sounds", "ANN", "SNN", "SNN, other object's sound", "what would sound")
+COLUMNS = ("frame", "what sounds", "ANN", "SNN", "SNN, silent one's sound", "the silent one")
 TINT = torch.tensor([0.0, 0.45, 0.70])[:, None, None]  # colour-blind safe blue
 
 
@@ -52,13 +52,13 @@ def examples(ann_run: Path, snn_run: Path, path: Path, count: int = 4) -> None:
     rows = rows_of(ann.deployed, snn.deployed, split(ann.settings.data, "test"), count)
     figure, axes = plt.subplots(count, len(COLUMNS), figsize=(2 * len(COLUMNS), 2 * count + 0.3), squeeze=False)
     for row, pictures in zip(axes, rows, strict=True):
-        for axis, title, picture in zip(row, COLUMNS, pictures, strict=True):
+        for axis, picture in zip(row, pictures, strict=True):
             axis.imshow(picture.numpy())
             axis.set_axis_off()
-            if row is axes[0]:
-                axis.set_title(title, fontsize=9)
+    for axis, title in zip(axes[0], COLUMNS, strict=True):
+        axis.set_title(title, fontsize=9)
     figure.tight_layout()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    figure.savefig(buffer, format="png", dpi=75)
     plt.close(figure)
     write_bytes(path, buffer.getvalue())
