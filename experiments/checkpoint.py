@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -49,5 +50,5 @@ def load(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         return torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a checkpoint ({error}); delete it to start the run again") from error
+    except (RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+        raise UserError(f"{path} cannot be read as a checkpoint; delete it to start the run again") from error

@@ -69,6 +69,7 @@ MISTAKES = {
     "--mode ann --resume now then": "true or false",
     "--mode convert --curve 1 two": "a list of whole numbers",
     "--mode ann --train.batch 0": "1 or more",
+    "--mode ann --information.bank 32": "256 or more",
     "--mode ann --train.warmup 3": "0 to 1",
     "--mode ann --loss.dice -1": "loss.dice",
     "--mode ann --data.classes 99": "data.classes",

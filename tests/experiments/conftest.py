@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def small(tmp_path_factory):
     """``small(mode, name, *options)`` runs a mode on a few clips and returns the run's folder."""
     base = tmp_path_factory.mktemp("runs")
-    common = ["--data.train", "16", "--data.val", "4", "--data.test", "12", "--data.cache", str(base / "cache")]
+    common = ["--data.train", "16", "--data.val", "4", "--data.test", "30", "--data.cache", str(base / "cache")]
 
     def run(mode: str, name: str, *options: str) -> Path:
         config = {"ann": "demo_ann.yaml", "snn": "demo_snn.yaml", "convert": "demo_convert.yaml"}[mode]

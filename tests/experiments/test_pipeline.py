@@ -24,7 +24,7 @@ def test_ann_run_leaves_what_the_design_says(ann_run):
     assert metrics.keys() >= COMMON
     assert (metrics["mode"], metrics["neuron"], metrics["spike_fed_share"]) == ("ann", "none", 0.0)
     assert 0 <= metrics["miou"] <= 1
-    assert len(metrics["miou_per_clip"]) == metrics["clips"] == 12
+    assert len(metrics["miou_per_clip"]) == metrics["clips"] == 30
     for name in ("config.yaml", "graph.json", "model.safetensors", "state.pt", "log.csv"):
         assert (ann_run / name).stat().st_size > 0
     assert list(ann_run.glob("events.out.tfevents*"))

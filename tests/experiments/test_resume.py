@@ -24,7 +24,7 @@ def same_weights(a: Path, b: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("mode", "extra"),
-    [("ann", ("--information.weight", "0.1", "--information.bank", "32")), ("snn", ("--train.rate_penalty", "0.1"))],
+    [("ann", ("--information.weight", "0.1")), ("snn", ("--train.rate_penalty", "0.1"))],
 )
 def test_stopped_and_resumed_equals_uninterrupted(small, mode, extra):
     whole = small(mode, f"whole-{mode}", *extra)
@@ -50,7 +50,7 @@ def test_killed_and_resumed_equals_uninterrupted(small, tmp_path):
     cache = whole.parent / "cache"
     arguments = [
         sys.executable, str(ROOT / "main.py"), "--mode", "ann", "--config", str(ROOT / "configs" / "demo_ann.yaml"),
-        "--run", str(folder), "--data.train", "16", "--data.val", "4", "--data.test", "12", "--data.cache", str(cache),
+        "--run", str(folder), "--data.train", "16", "--data.val", "4", "--data.test", "30", "--data.cache", str(cache),
         "--train.epochs", "3", "--train.save_every", "2", "--train.log_every", "1",
     ]  # fmt: skip
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
