@@ -105,12 +105,21 @@ def load_run(name: str) -> Run:
     return Run(name, folder, settings, module.eval(), deployed.eval())
 
 
+def _graph(path: Path) -> Graph:
+    try:
+        return loads(path.read_text())
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}), expected a graph as a run saves it; copy the run again"
+        ) from error
+
+
 def _restored(folder: Path, chosen: Dialect) -> fx.GraphModule:
     """Rebuilt from ``graph.json`` and safetensors. A deployed file also holds constants, which the graph rebuilds."""
     path = folder / "graph.json"
     if not path.exists():
         raise UserError(f"{path} is missing; expected the graph of a finished run")
-    module = lower(loads(path.read_text()), chosen)
+    module = lower(_graph(path), chosen)
     state = read_weights(folder / "model.safetensors")
     wanted = module.state_dict()
     lacking = [k for k in wanted if k not in state]

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -51,7 +52,12 @@ def write_weights(path: Path, state: dict[str, Tensor]) -> None:
 def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.exists():
         raise UserError(f"{path} is missing; expected the weights of a finished run")
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UserError(
+            f"{path} is damaged ({error}), expected a safetensors file; train or copy the run again"
+        ) from error
 
 
 def read_json(path: Path) -> Any:
