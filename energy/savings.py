@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -156,16 +156,22 @@ def break_even(row: Row, name: str = PAPER) -> float:
     return dearer * row.macs * row.rate / events if events else dearer
 
 
-def sentence(name: str, ann: Account, snn: Account) -> str:
-    """All comparisons in one sentence: a run that wins against fp32 and loses elsewhere says both."""
-    pairs = {x: both_pj(x, ann, snn) for x in BASELINES}
+def _verdict(pairs: Mapping[str, tuple[float, float]]) -> str:
+    """For example: saves 80 % against X but costs 1.2 times Y. Each pair is (ours, theirs)."""
     wins = [f"{saved(*p):.1%} against {BASELINES[x].label}" for x, p in pairs.items() if p[0] < p[1]]
     losses = [f"{o / t:.2f} times {BASELINES[x].label}" for x, (o, t) in pairs.items() if o >= t]
     sides = (("saves", wins), ("costs", losses))
-    verbs = [f"{verb} {', '.join(parts)}" for verb, parts in sides if parts]
-    fp32, int8 = pairs["dense_fp32"], pairs["int8"]
+    return " but ".join(f"{verb} {', '.join(parts)}" for verb, parts in sides if parts)
+
+
+def sentence(name: str, ann: Account, snn: Account) -> str:
+    """All comparisons in one sentence: a run that wins against fp32 and loses elsewhere says both."""
+    compute = {x: both_pj(x, ann, snn) for x in BASELINES}
+    memory = {x: both_pj(x, ann, snn, memory=True) for x in BASELINES}
+    fp32, int8 = compute["dense_fp32"], compute["int8"]
     ours, theirs = ([p[i] * PER_UJ for p in (fp32, int8)] for i in (0, 1))
     return (
         f"{name} computes a frame with {ours[0]:.3g} uJ at fp32 prices ({ours[1]:.3g} at int8; "
-        f"dense ANN: {theirs[0]:.3g} and {theirs[1]:.3g}): it {' but '.join(verbs)}."
+        f"dense ANN: {theirs[0]:.3g} and {theirs[1]:.3g}): it {_verdict(compute)}; "
+        f"with memory traffic it {_verdict(memory)}."
     )
