@@ -17,13 +17,14 @@ from convert.observe import observe
 from graph.graph import WEIGHTED, Node
 from graph.lower import source_of
 from graph.ops import Conv, Firing, Norm, Param
+from layers import quantise
 from layers.site import ThresholdSite
 
 LIMIT = 2**24
 
 
 def to_grid(x: Tensor, bits: int) -> Tensor:
-    return (x.double() * 2.0**bits).round().mul(2.0**-bits).to(x.dtype)
+    return quantise.to_grid(x.double(), bits).to(x.dtype)
 
 
 def _weighted(module: fx.GraphModule, node: Node) -> nn.Conv2d | nn.Linear:

@@ -16,9 +16,10 @@ from torch import Tensor, fx
 from energy.claims import trace
 from energy.columns import Counts, joined
 from energy.counters import count, counter
-from energy.observe import Run, Seen, observe, source_of
+from energy.observe import Run, Seen, observe
 from graph.graph import Graph
 from graph.infer import infer
+from graph.lower import source_of
 from graph.ops import Conv, DeformSample, Linear, MatMul, Unfold
 from graph.passes import lint
 from graph.values import Clock, Integer, Spike, magnitude

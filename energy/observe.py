@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from energy.claims import counts, site_unit, trace
 from graph.graph import Graph, Node
 from graph.infer import Value, infer
+from graph.lower import source_of
 from graph.values import Clock, Kind, Spike
 
 
@@ -126,13 +127,6 @@ class _Observer(fx.Interpreter):
         if isinstance(kind, Spike):
             unit = site_unit(self.facts.module, self.facts.graph, kind.scale)
             counts(output, unit, kind.levels, kind.signed, node.name)
-
-
-def source_of(module: fx.GraphModule) -> Graph:
-    graph = getattr(module, "source", None)
-    if not isinstance(graph, Graph):
-        raise ValueError(f"{type(module).__name__} has no source graph, expected a module made by graph.lower.lower")
-    return graph
 
 
 def observe(

@@ -27,11 +27,12 @@ from convert.snap import snap
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import require_donors, score
-from experiments.network import DEPLOYED, ann_graph, dialect, for_inference, load_run, load_shared, network
+from experiments.network import DEPLOYED, dialect, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_bytes, write_json, write_text
 from experiments.settings import ConvertSettings
 from experiments.train_mode import facts, open_run, scores, train_network
 from experiments.trainer import Stopped
+from graph.graph import Graph
 from graph.lower import lower, source_of
 
 CURVE_CLIPS = 40
@@ -68,14 +69,12 @@ def exactness(deployed: fx.GraphModule, settings: ConvertSettings, folder: Path,
     return {"exact": found.exact, "max_abs_difference": found.max_abs_difference, "event_runner": asdict(found)}
 
 
-def curve(
-    ann: fx.GraphModule, spiking: fx.GraphModule, settings: ConvertSettings, clips: Clips
-) -> list[dict[str, float]]:
+def curve(ann: Graph, spiking: fx.GraphModule, settings: ConvertSettings, clips: Clips) -> list[dict[str, float]]:
     """Plain IF neurons over T steps, without further training: mIoU against T on the first test clips."""
     part = clips.subset(torch.arange(min(CURVE_CLIPS, len(clips))))
     found: list[dict[str, float]] = []
     for steps in settings.curve:
-        module = rate_network(source_of(ann), spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
+        module = rate_network(ann, spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
         found.append({"steps": steps, "miou": score(module, part).miou, "clips": len(part)})
     return found
 
@@ -135,12 +134,7 @@ def _report(
         "miou_trained": score(trained, test).miou,
         "equal_counts": equal_counts(fold_network(trained, chosen), deployed, frames),
         **exactness(deployed, settings, folder, reason),
-        "curve": curve(
-            lower(ann_graph(settings.model, mask_channels(settings.data)).pruned(["mask"]), ANN),
-            trained,
-            settings,
-            test,
-        ),
+        "curve": curve(source_of(ann).pruned(["mask"]), trained, settings, test),
     }
     write_json(folder / "metrics.json", metrics)
     exact = "exact" if metrics["exact"] else "not exact"

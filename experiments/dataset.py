@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -21,7 +22,9 @@ def chimes_split(data: DataSettings, split: str, count: int) -> Clips:
 SPLITS = {"chimes": chimes_split}
 
 
+@lru_cache(maxsize=3)
 def split(data: DataSettings, name: str) -> Clips:
+    """A split, read once a process: scoring asks for the same one many times, and nobody writes into it."""
     return SPLITS[data.dataset](data, name, {"train": data.train, "val": data.val, "test": data.test}[name])
 
 

@@ -23,7 +23,7 @@ from experiments.settings import (
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import lower, source_of
-from graph.models import MODELS, SPECS, build
+from graph.models import SPECS, build
 from graph.passes import SpikeSpec, spikify
 from graph.serial import loads
 from snn import SNN, NeuronSpec
@@ -33,8 +33,7 @@ DEPLOYED = "deployed"
 
 def ann_graph(model: ModelSettings, classes: int = 1) -> Graph:
     """The family's graph. ``classes``: channels of the mask; 1 is binary."""
-    spec = SPECS[model.spec]
-    return build(model.name, replace(spec, classes=classes)) if model.name in MODELS else build(model.name)
+    return build(model.name, replace(SPECS[model.spec], classes=classes))
 
 
 def spiking_graph(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:

@@ -72,6 +72,7 @@ def lower(graph: Graph, dialect: Dialect, outputs: list[str] | None = None) -> f
 
 def source_of(module: fx.GraphModule) -> Graph:
     """The graph that a lowered module came from."""
-    graph = module.source
-    assert isinstance(graph, Graph)
+    graph = getattr(module, "source", None)
+    if not isinstance(graph, Graph):
+        raise ValueError(f"{type(module).__name__} has no source graph, expected a module made by graph.lower.lower")
     return graph
