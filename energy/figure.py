@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -25,6 +26,8 @@ GROUPS = {
 # Okabe and Ito's palette, distinguishable with any colour vision.
 COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#CC79A7", "#999999", "#E69F00", "#000000")
 PARTS = 8
+# Characters of a run's name: a path as long as a page would leave the axes no room at all.
+LONGEST = 28
 
 
 def by_group(account: Account) -> dict[str, float]:
@@ -53,11 +56,22 @@ def _largest(tables: list[dict[str, float]]) -> list[str]:
     return sorted(names, key=lambda n: -max(t.get(n, 0.0) for t in tables))[:PARTS]
 
 
+def short(names: Sequence[str]) -> list[str]:
+    """The fewest last parts of the paths that still tell them apart, cut to what an axis has room for."""
+    paths = [PurePath(n).parts or (n,) for n in names]
+    deepest = max(map(len, paths))
+    for kept in range(1, deepest + 1):
+        tails = ["/".join(p[-kept:])[-LONGEST:] for p in paths]
+        if len(set(tails)) == len(tails):
+            return tails
+    return [f"{i}: {n[-LONGEST:]}" for i, n in enumerate(names, 1)]
+
+
 def png(accounts: Mapping[str, Account]) -> bytes:
     figure = Figure(figsize=(11, 2.2 + 0.55 * max(len(accounts), 4)), layout="constrained")
     canvas = FigureCanvasAgg(figure)
     stacked, parts = figure.subplots(1, 2)
-    names = list(accounts)
+    names = short(list(accounts))
     groups = [by_group(a) for a in accounts.values()]
     left = np.zeros(len(names))
     for label, colour in zip(GROUPS, COLOURS, strict=False):

@@ -12,6 +12,7 @@ import pytest
 from energy.account import Account, Row
 from energy.baselines import qann, zeroskip
 from energy.columns import ARITHMETIC, TRAFFIC, Counts
+from energy.figure import LONGEST, png, short
 from energy.hardware import profile, profiles
 from energy.report import compare, layer_table, write
 from energy.savings import (
@@ -203,3 +204,12 @@ def test_report(ann: Account, snn: Account, stepped: Account, tmp_path: Path) ->
     assert paths[4].read_bytes().startswith(b"\x89PNG")
     assert "| backbone.stage1.0.conv1 | Conv | spike(4) |" in layer_table(snn)
     assert "coverage 100%" in paths[2].read_text()
+
+
+def test_the_figure_has_room_for_runs_named_by_long_paths(ann: Account, snn: Account) -> None:
+    folder = "/somewhere" * 20
+    assert png({f"{folder}/control": ann, f"{folder}/snn": snn}).startswith(b"\x89PNG")
+    assert short([f"{folder}/a/run", f"{folder}/b/run"]) == ["a/run", "b/run"]
+    assert short(["run", "demo/snn"]) == ["run", "snn"]
+    alike = short(["a" + "x" * 40, "b" + "x" * 40])
+    assert len(set(alike)) == 2 and max(map(len, alike)) <= LONGEST + 3
