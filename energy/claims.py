@@ -11,10 +11,24 @@ from torch import finfo as float_info
 
 from graph.graph import Graph
 from graph.infer import Value
-from graph.ops import Concat, Decode, Drop, Expand, Fold, Output, Pool, Slice, Unfold, Upsample, View
+from graph.ops import (
+    Concat,
+    Decode,
+    Downsample,
+    Drop,
+    Expand,
+    Fold,
+    Output,
+    Pad,
+    Pool,
+    Slice,
+    Unfold,
+    Upsample,
+    View,
+)
 from graph.values import Spike
 
-LAYOUT = (Concat, Drop, Expand, Fold, Output, Pool, Slice, Unfold, Upsample, View)
+LAYOUT = (Concat, Downsample, Drop, Expand, Fold, Output, Pad, Pool, Slice, Unfold, Upsample, View)
 
 
 def site_unit(module: fx.GraphModule, graph: Graph, site: str) -> float:

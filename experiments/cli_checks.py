@@ -11,12 +11,11 @@ from avs.chimes import VARIANTS, ChimesSpec
 from avs.mutual_information import ESTIMATORS
 from experiments.errors import UserError, unknown
 from experiments.settings import RunSettings
-from graph.models import MODELS, SPECS
+from graph.models import FAMILIES, MODELS
 from snn import spec as neuron
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "model.name": tuple(MODELS),
-    "model.spec": tuple(SPECS),
     "data.dataset": ("chimes",),
     "data.variant": VARIANTS,
     "information.estimator": tuple(ESTIMATORS),
@@ -80,13 +79,16 @@ def values(settings: Any) -> None:
 
 
 def _data(settings: RunSettings) -> None:
-    data, size = settings.data, SPECS[settings.model.spec].image
+    data, specs = settings.data, FAMILIES[settings.model.name].specs
+    if settings.model.spec not in specs:
+        raise unknown("model.spec", settings.model.spec, specs)
+    size = specs[settings.model.spec].image
     try:
         spec = ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed)
     except ValueError as error:
         raise UserError(str(error).replace("chimes.", "data.")) from error
     if size != spec.size:
-        fitting = [name for name, other in SPECS.items() if other.image == spec.size]
+        fitting = [name for name, other in specs.items() if other.image == spec.size]
         found = f"'{settings.model.spec}', which sees {size} pixels, but clips of {data.dataset} have {spec.size}"
         raise UserError(f"model.spec is {found}, expected one of {', '.join(fitting)}")
 

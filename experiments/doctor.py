@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.settings import DoctorSettings
-from graph.models import MODELS, SPECS
+from graph.models import FAMILIES
 from snn.spec import CHOICES
 
 PACKAGES = (
@@ -41,7 +41,7 @@ def findings() -> list[tuple[str, str]]:
         ("cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"),
         ("cuda", ", ".join(devices) or "no device; everything runs on the CPU"),
         ("neuron backend", f"{', '.join(CHOICES['backend'])} (the reference; no compiled kernels in this version)"),
-        ("models", f"{', '.join(MODELS)}; specs {', '.join(SPECS)}"),
+        *((f"model {name}", f"specs {', '.join(family.specs)}") for name, family in FAMILIES.items()),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,7 +23,7 @@ from experiments.settings import (
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import lower, source_of
-from graph.models import SPECS, build
+from graph.models import build, spec_of
 from graph.passes import SpikeSpec, spikify
 from graph.serial import loads
 from snn import SNN, NeuronSpec
@@ -33,7 +33,7 @@ DEPLOYED = "deployed"
 
 def ann_graph(model: ModelSettings, classes: int = 1) -> Graph:
     """The family's graph. ``classes``: channels of the mask; 1 is binary."""
-    return build(model.name, replace(SPECS[model.spec], classes=classes))
+    return build(model.name, spec_of(model.name, model.spec, classes=classes))
 
 
 def spiking_graph(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:

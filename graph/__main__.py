@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from graph.models import MODELS, SPECS, build
+from graph.models import FAMILIES, MODELS, build
 from graph.passes import SpikeSpec, fold, lint, spikify
 
 
@@ -17,7 +17,7 @@ def main() -> int:
         prog="python -m graph", description="Print a network of the toolkit.", allow_abbrev=False
     )
     parser.add_argument("model", help=", ".join(MODELS))
-    parser.add_argument("--spec", default="tiny", help=", ".join(SPECS))
+    parser.add_argument("--spec", default="tiny", help="; ".join(f"{n}: {', '.join(f.specs)}" for n, f in FAMILIES.items()))
     parser.add_argument("--levels", type=int, default=0, help="print it spiking, with counts up to this")
     parser.add_argument("--steps", type=int, default=1, help="time steps of the neurons")
     chosen = parser.parse_args()

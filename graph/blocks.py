@@ -7,10 +7,10 @@ from math import isqrt, log2, sqrt
 
 from graph.graph import Graph
 from graph.ops import Act, Add, Conv, Drop, Linear, MatMul, Norm, Score, View
-from graph.spec import Spec
+from graph.spec import BaseSpec
 
 
-def norm(g: Graph, name: str, x: str, spec: Spec, *, axis: int = -1) -> str:
+def norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1) -> str:
     """The spec's norm: batch, or LayerNorm on tokens and GroupNorm on maps."""
     channels = g[x].shape[axis]
     if spec.norm == "batch":
@@ -20,13 +20,13 @@ def norm(g: Graph, name: str, x: str, spec: Spec, *, axis: int = -1) -> str:
     return g(name, Norm(form="layer", channels=channels, axis=-1), x)
 
 
-def act(g: Graph, name: str, x: str, spec: Spec, *, axis: int = -1, fn: str = "") -> str:
+def act(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, fn: str = "") -> str:
     chosen = fn or spec.act
     return g(name, Act(fn=chosen, axis=axis, ceiling=spec.ceiling if chosen == "relu" else 0.0), x)
 
 
 def conv_block(
-    g: Graph, name: str, x: str, cout: int, spec: Spec, *, kernel: int = 1, stride: int = 1, fn: str | None = "relu"
+    g: Graph, name: str, x: str, cout: int, spec: BaseSpec, *, kernel: int = 1, stride: int = 1, fn: str | None = "relu"
 ) -> str:
     """Conv (name.0), norm (name.1), activation (name.2) on a map; ``fn=None`` leaves the activation out."""
     with g.scope(name):
@@ -39,11 +39,11 @@ def linear(g: Graph, name: str, x: str, cout: int, *, bias: bool = True, init: s
     return g(name, Linear(cin=g[x].shape[-1], cout=cout, bias=bias, init=init), x)
 
 
-def dropped(g: Graph, name: str, x: str, spec: Spec) -> str:
+def dropped(g: Graph, name: str, x: str, spec: BaseSpec) -> str:
     return g(name, Drop(p=spec.dropout), x) if spec.dropout else x
 
 
-def sublayer(g: Graph, name: str, x: str, f: Callable[[str], str], spec: Spec) -> str:
+def sublayer(g: Graph, name: str, x: str, f: Callable[[str], str], spec: BaseSpec) -> str:
     """norm(x + f(x)), as the papers have it, or x + f(norm(x))."""
     if spec.pre_norm:
         return g(f"{name}_add", Add(), x, f(norm(g, name, x, spec)))
@@ -55,7 +55,7 @@ HEADS_TRANSPOSED = "n (h d) -> h d n"
 HEADS_MERGED = "h n d -> n (h d)"
 
 
-def attention(g: Graph, name: str, query: str, memory: str, spec: Spec, *, bias: bool = True) -> str:
+def attention(g: Graph, name: str, query: str, memory: str, spec: BaseSpec, *, bias: bool = True) -> str:
     """Multi-head attention of ``query`` [N, C] over ``memory`` [M, C]."""
     head = spec.hidden // spec.heads
     sizes = (("h", spec.heads),)
@@ -76,7 +76,7 @@ def attention(g: Graph, name: str, query: str, memory: str, spec: Spec, *, bias:
         return linear(g, "out_proj", g("merged", View(pattern=HEADS_MERGED), mixed), spec.hidden, bias=bias)
 
 
-def _linear_attention(g: Graph, q: str, k: str, v: str, spec: Spec) -> str:
+def _linear_attention(g: Graph, q: str, k: str, v: str, spec: BaseSpec) -> str:
     """relu(q) (relu(k)^T v) * 2**-round(log2 M): no softmax, so spikes of q, k and v suffice. [h, N, d]."""
     sizes = (("h", spec.heads),)
     q, k = (act(g, f"{n}_act", norm(g, f"{n}_norm", x, spec), spec, fn="relu") for n, x in (("q", q), ("k", k)))
@@ -89,7 +89,7 @@ def _linear_attention(g: Graph, q: str, k: str, v: str, spec: Spec) -> str:
     return g("mixed", MatMul(inner=head, scale=2.0 ** -round(log2(keys * isqrt(head)))), qh, states)
 
 
-def feed_forward(g: Graph, x: str, width: int, spec: Spec) -> str:
+def feed_forward(g: Graph, x: str, width: int, spec: BaseSpec) -> str:
     """linear2(act(linear1(x)))"""
     y = linear(g, "linear1", x, width)
     if spec.norm == "batch":

@@ -1,24 +1,28 @@
-"""Inference: the shape, the kind and the clock of every value, from the graph alone."""
+"""Inference: the shape, the kind, the clock and the frames of every value, from the graph alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from graph.graph import Graph
-from graph.ops import Firing
+from graph.ops import Firing, Fold, Input, Unfold
 from graph.values import Clock, Kind, Shape
 
 
 @dataclass(frozen=True)
 class Value:
+    """``frames``: of how many frames one row of the batch is made, 1 or a clip's; 0 for what is static."""
+
     shape: Shape
     kind: Kind
     clock: Clock
+    frames: int = 1
 
 
 def infer(graph: Graph) -> dict[str, Value]:
     """One walk in topological order. Mixing ``once`` and ``stepped`` without an ``Expand`` is an error."""
     values: dict[str, Value] = {}
+    frames = clip_frames(graph)
     for node in graph.nodes.values():
         args = [values[a] for a in node.args]
         clocks = [a.clock for a in args]
@@ -26,8 +30,32 @@ def infer(graph: Graph) -> dict[str, Value]:
             raise ValueError(f"node '{node.name}' mixes a once-per-frame and a stepped value; insert an Expand")
         if isinstance(node.op, Firing) and node.op.site is not None:
             _check_neuron(graph, node.name, clocks[0])
-        values[node.name] = Value(node.shape, node.op.kind(*(a.kind for a in args)), node.op.clock(*clocks))
+        clock = node.op.clock(*clocks)
+        kind = node.op.kind(*(a.kind for a in args))
+        values[node.name] = Value(node.shape, kind, clock, frames[node.name])
     return values
+
+
+def clip_frames(graph: Graph) -> dict[str, int]:
+    """Of how many frames one row of each value's batch is made. Frames and clips meet at ``Unfold`` and ``Fold`` only."""
+    frames: dict[str, int] = {}
+    for node in graph.nodes.values():
+        given = {frames[a] for a in node.args} - {0}
+        if len(given) > 1:
+            raise ValueError(f"node '{node.name}' mixes rows of {sorted(given)} frames; insert an Unfold or a Fold")
+        if isinstance(node.op, Unfold):
+            frames[node.name] = node.op.frames
+        elif isinstance(node.op, Fold | Input):
+            frames[node.name] = 1
+        else:
+            frames[node.name] = max(given, default=0)
+    return frames
+
+
+def frame_macs(graph: Graph) -> dict[str, int]:
+    """Dense MACs of every node, a frame; a clip's are shared among its frames."""
+    values = infer(graph)
+    return {n.name: graph.macs(n) // max(values[n.name].frames, 1) for n in graph.nodes.values()}
 
 
 def _check_neuron(graph: Graph, name: str, clock: Clock) -> None:

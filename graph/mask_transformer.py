@@ -46,8 +46,8 @@ Fusion = Callable[[Graph, str, str, Spec], Fused]
 
 def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
     g = Graph(name=name)
-    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6))
-    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5))
+    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid))
+    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
     with g.scope("backbone"):
         features = BACKBONES[spec.backbone](g, image, spec)
     with g.scope("audio"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from graph.graph import Graph
-from graph.infer import infer
+from graph.infer import frame_macs, infer
 from graph.ops import Op
 
 
@@ -18,7 +18,7 @@ def describe(op: Op) -> str:
 
 
 def table(graph: Graph) -> str:
-    values = infer(graph)
+    values, macs = infer(graph), frame_macs(graph)
     header = ("node", "shape", "kind", "clock", "MACs", "params", "op", "inputs")
     rows = [header]
     seen: set[str] = set()
@@ -32,7 +32,7 @@ def table(graph: Graph) -> str:
                 "x".join(map(str, value.shape)) or "scalar",
                 str(value.kind),
                 value.clock.name.lower(),
-                f"{graph.macs(node):,}" if graph.macs(node) else "",
+                f"{macs[node.name]:,}" if macs[node.name] else "",
                 f"{parameters:,}" if parameters else "",
                 describe(node.op),
                 " ".join(node.args),
@@ -40,6 +40,5 @@ def table(graph: Graph) -> str:
         )
     widths = [max(len(r[i]) for r in rows) for i in range(6)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(r[:6], widths, strict=True)), *r[6:]]).rstrip() for r in rows]
-    macs = sum(graph.macs(n) for n in graph.nodes.values())
-    lines.append(f"{graph.name}: {len(graph)} nodes, {macs:,} MACs a frame, {graph.parameters():,} parameters")
+    lines.append(f"{graph.name}: {len(graph)} nodes, {sum(macs.values()):,} MACs a frame, {graph.parameters():,} parameters")
     return "\n".join(lines)

@@ -50,6 +50,8 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Reduce: views.reduce,
             ops.Pool: views.pool,
             ops.Upsample: views.upsample,
+            ops.Downsample: views.downsample,
+            ops.Pad: views.pad,
             ops.Unfold: lambda op: Call(views.to_clips, (op.frames,)),
             ops.Fold: lambda op: Call(views.to_frames),
             ops.Quantize: quantize,

@@ -55,6 +55,27 @@ def upsample(op: ops.Upsample) -> Call:
     return Call(F.interpolate, (), {"scale_factor": float(op.factor), "mode": op.mode, **extra})
 
 
+def halfway(x: Tensor, divisor: int) -> Tensor:
+    """The mean of the middle four pixels of every ``divisor`` x ``divisor`` block; ``divisor`` is even."""
+    low = divisor // 2 - 1
+    tiles = x.unflatten(-1, (-1, divisor)).unflatten(-3, (-1, divisor))
+    return tiles[..., low : low + 2, :, low : low + 2].mean((-3, -1))
+
+
+def every(x: Tensor, divisor: int, start: int = 0) -> Tensor:
+    return x[..., start::divisor, start::divisor]
+
+
+def downsample(op: ops.Downsample) -> Call:
+    if op.averages:
+        return Call(halfway, (op.divisor,))
+    return Call(every, (op.divisor, op.divisor // 2 if op.mode == "bilinear" else 0))
+
+
+def pad(op: ops.Pad) -> Call:
+    return Call(F.pad, ((op.before, op.after, op.before, op.after),))
+
+
 def to_clips(x: Tensor, frames: int) -> Tensor:
     return x.unflatten(0, (-1, frames))
 

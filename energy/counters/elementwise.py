@@ -62,5 +62,9 @@ def upsample(seen: Seen) -> Counts:
     return Counts(fmac=4 * seen.elements if seen.op.mode == "bilinear" else 0)
 
 
+def downsample(seen: Seen) -> Counts:
+    return _window(seen, 4, "avg") if seen.op.averages else Counts()
+
+
 def decode(seen: Seen) -> Counts:
     return Counts(fadd=(seen.op.steps - 1) * seen.elements)

@@ -1,33 +1,54 @@
-"""Families by name: plain functions from a ``Spec`` to a ``Graph``."""
+"""Families by name: a plain function from a spec to a ``Graph``, and its named specs."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
 
 from graph.graph import Graph
 from graph.models.avsegformer import avsegformer
 from graph.models.miavs import miavs
-from graph.spec import SPECS, Spec
+from graph.spec import SPECS, BaseSpec, Spec
 
-MODELS: dict[str, Callable[[Spec], Graph]] = {"avsegformer": avsegformer, "miavs": miavs}
+
+@dataclass(frozen=True)
+class Family:
+    """``build`` takes a spec of the type of ``specs``; "full" and "tiny" are always among them."""
+
+    build: Callable[[Any], Graph]
+    specs: Mapping[str, BaseSpec]
+
+
+FAMILIES: dict[str, Family] = {
+    "avsegformer": Family(avsegformer, SPECS),
+    "miavs": Family(miavs, SPECS),
+}
+MODELS = tuple(FAMILIES)
 
 
 def nearest(found: str, choices: object) -> str:
     return get_close_matches(found, list(choices), n=1, cutoff=0.0)[0]  # type: ignore[call-overload]
 
 
-def build(name: str, spec: Spec | str = "tiny") -> Graph:
-    """The graph of a registered family; a spec may be given by name."""
-    if name not in MODELS:
+def _chosen(key: str, found: str, choices: Mapping[str, Any]) -> Any:
+    if found not in choices:
         raise ValueError(
-            f"model.name is '{name}', expected one of {', '.join(MODELS)}; nearest: '{nearest(name, MODELS)}'"
+            f"{key} is '{found}', expected one of {', '.join(choices)}; nearest: '{nearest(found, choices)}'"
         )
-    if isinstance(spec, str):
-        if spec not in SPECS:
-            raise ValueError(
-                f"model.spec is '{spec}', expected one of {', '.join(SPECS)}; nearest: '{nearest(spec, SPECS)}'"
-            )
-        spec = SPECS[spec]
-    return MODELS[name](spec)
+    return choices[found]
 
 
-__all__ = ["MODELS", "SPECS", "Spec", "build", "nearest"]
+def spec_of(name: str, spec: str = "tiny", **changes: Any) -> Any:
+    """A family's named spec, with some fields replaced."""
+    return replace(_chosen("model.spec", spec, _chosen("model.name", name, FAMILIES).specs), **changes)
+
+
+def build(name: str, spec: BaseSpec | str = "tiny") -> Graph:
+    """The graph of a registered family; a spec may be given by name."""
+    family: Family = _chosen("model.name", name, FAMILIES)
+    return family.build(spec_of(name, spec) if isinstance(spec, str) else spec)
+
+
+__all__ = ["FAMILIES", "MODELS", "SPECS", "BaseSpec", "Family", "Spec", "build", "nearest", "spec_of"]

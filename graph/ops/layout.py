@@ -1,4 +1,4 @@
-"""Layout and resolution: ``View Concat Slice Reduce Pool Upsample Fold Unfold Drop Quantize``."""
+"""Layout and resolution: ``View Concat Slice Pad Reduce Pool Upsample Downsample Fold Unfold Drop Quantize``."""
 
 from __future__ import annotations
 
@@ -114,6 +114,44 @@ class Upsample(Op):
 
     def kind(self, *kinds: Kind) -> Kind:
         return kinds[0] if self.mode == "nearest" else REAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Downsample(Op):
+    """[C, H, W] at one pixel in ``divisor``, which divides H and W. nearest: the first of each block, so spikes stay;
+    bilinear (half-pixel centres, no antialias): the middle pixel of each block, or the mean of its middle four."""
+
+    divisor: int
+    mode: str = "bilinear"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, *lengths = inputs[0]
+        if any(n % self.divisor for n in lengths):
+            raise ValueError(f"Downsample by {self.divisor} does not divide shape {inputs[0]}")
+        return (channels, *(n // self.divisor for n in lengths))
+
+    @property
+    def averages(self) -> bool:
+        return self.mode == "bilinear" and self.divisor % 2 == 0
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return size(out) if self.averages else 0
+
+    def kind(self, *kinds: Kind) -> Kind:
+        bound = magnitude(kinds[0])
+        return kinds[0] if not self.averages or bound is None else Integer(bound * 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pad(Keep, Op):
+    """Zeros around [C, H, W]: ``before`` rows and columns at the start, ``after`` at the end."""
+
+    before: int = 0
+    after: int = 0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, *lengths = inputs[0]
+        return (channels, *(n + self.before + self.after for n in lengths))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graph.graph import Graph, Node
-from graph.ops import Add, Concat, Conv, Decode, DeformSample, Drop, Expand, Firing, Input, Linear, MatMul, Mul, Output
+from graph.infer import clip_frames
+from graph.ops import Add, Concat, Conv, Decode, DeformSample, Drop, Expand, Firing, Linear, MatMul, Mul, Output
 from graph.values import Clock
 
 PRODUCTS = (MatMul, DeformSample, Mul)
@@ -22,12 +23,16 @@ class _Clocks:
         self.out = Graph(steps=steps, name=source.name)
         self.clock: dict[str, Clock] = {}
         self.made: set[str] = set()
-        self.like = next(n for n, v in source.nodes.items() if isinstance(v.op, Input))
+        self.frames = clip_frames(source)
+        self.like: dict[int, str] = {}  # frames a row -> a once value with such a batch
 
     def run(self) -> Graph:
         for node in self.source.nodes.values():
-            args = tuple(self._fit(a, wanted) for a, wanted in zip(node.args, self._wanted(node), strict=True))
+            rows = self.frames[node.name] or 1
+            args = tuple(self._fit(a, wanted, rows) for a, wanted in zip(node.args, self._wanted(node), strict=True))
             self._add(node.name, replace(node, args=args))
+            if self.clock[node.name] == Clock.ONCE:
+                self.like.setdefault(rows, node.name)
         self.out.outputs = dict(self.source.outputs)
         return self.out
 
@@ -55,14 +60,14 @@ class _Clocks:
             return [max(c, Clock.ONCE) for c in clocks]
         return [Clock.STATIC] * len(clocks)
 
-    def _fit(self, value: str, wanted: Clock) -> str:
+    def _fit(self, value: str, wanted: Clock, rows: int) -> str:
         have = self.clock[value]
         if have == wanted or wanted == Clock.STATIC:
             return value
         if have == Clock.STEPPED:
             return self._transition(value, "decoded", Decode(steps=self.out.steps), value)
         if have == Clock.STATIC:
-            value = self._transition(value, "per_frame", Expand(to="once"), value, self.like)
+            value = self._transition(value, "per_frame" if rows == 1 else "per_clip", Expand(to="once"), value, self.like[rows])
         if wanted == Clock.STEPPED:
             return self._transition(value, "stepped", Expand(to="stepped"), value)
         return value

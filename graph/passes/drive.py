@@ -7,15 +7,15 @@ synaptic events is proportional to.
 from __future__ import annotations
 
 from graph.graph import WEIGHTED, Graph
-from graph.infer import infer
+from graph.infer import frame_macs, infer
 from graph.values import Spike
 
 
 def driven_macs(graph: Graph) -> dict[str, int]:
-    values = infer(graph)
+    values, macs = infer(graph), frame_macs(graph)
     driven: dict[str, int] = {}
     for node in graph.nodes.values():
         kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
         if isinstance(kind, Spike):
-            driven[kind.scale] = driven.get(kind.scale, 0) + graph.macs(node)
+            driven[kind.scale] = driven.get(kind.scale, 0) + macs[node.name]
     return driven

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from graph.graph import WEIGHTED, Graph, Node
 from graph.infer import Value, infer
-from graph.ops import DeformSample, Firing, Input, MatMul, Mul, Norm, Pool, Reduce, Score, Upsample
+from graph.ops import DeformSample, Downsample, Firing, Input, MatMul, Mul, Norm, Pool, Reduce, Score, Upsample
 from graph.values import Clock, Spike
 
 
@@ -59,6 +59,7 @@ REASONS = {
     Mul: "gate",
     Norm: "norm that cannot be folded",
     Upsample: "bilinear interpolation",
+    Downsample: "average",
     Pool: "average",
     Reduce: "average",
     Score: "attention score",
@@ -67,12 +68,13 @@ REASONS = {
 
 def _findings(graph: Graph, node: Node, values: dict[str, Value], steps: int) -> Iterator[Finding]:
     inputs = graph.inputs(node)
-    total = node.op.multiplies(node.shape, *inputs) * steps
+    share = max(values[node.name].frames, 1)
+    total = node.op.multiplies(node.shape, *inputs) * steps // share
     if not total:
         return
     spiking = bool(node.args) and isinstance(values[node.args[0]].kind, Spike)
     if isinstance(node.op, DeformSample):
-        taps = node.op.macs(node.shape, *inputs) * steps
+        taps = node.op.macs(node.shape, *inputs) * steps // share
         yield Finding(node.name, taps, "" if spiking else "sampled value is not a spike")
         yield Finding(f"{node.name} (coefficients)", total - taps, "bilinear coefficients times attention weight")
     elif isinstance(node.op, WEIGHTED):

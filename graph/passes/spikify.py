@@ -17,6 +17,7 @@ from graph.ops import (
     Act,
     Conv,
     DeformSample,
+    Downsample,
     Drop,
     Expand,
     Firing,
@@ -27,6 +28,7 @@ from graph.ops import (
     MatMul,
     Norm,
     Op,
+    Pad,
     Pool,
     Score,
     Site,
@@ -60,9 +62,11 @@ def _keeps_spikes(op: Op) -> bool:
     """Layout ops a site is hoisted above. MaxPool commutes with a monotone neuron, nearest Upsample copies."""
     if isinstance(op, Upsample):
         return op.mode == "nearest"
+    if isinstance(op, Downsample):
+        return not op.averages
     if isinstance(op, Pool):
         return op.fn == "max"
-    return isinstance(op, View | Slice | Fold | Unfold | Drop)
+    return isinstance(op, View | Slice | Pad | Fold | Unfold | Drop)
 
 
 def _power_of_two(step: float) -> float:

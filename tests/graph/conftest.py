@@ -21,6 +21,9 @@ SMALL = replace(SPECS["tiny"], image=32)
 SOFTMAX = replace(
     SPECS["full"],
     image=64,
+    frozen=(),
+    backbone="tiny",
+    audio="tiny_audio",
     widths=(8, 8, 8, 8),
     hidden=16,
     mask_dim=16,

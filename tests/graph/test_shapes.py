@@ -46,9 +46,9 @@ def test_parameters_are_counted(make):
 
 
 def test_every_spec_builds():
-    from graph.models import MODELS, SPECS, build
+    from graph.models import FAMILIES, build
 
-    for family in MODELS:
-        for spec in SPECS:
-            graph = build(family, spec)
-            assert graph[graph.outputs["mask"]].shape == (1, SPECS[spec].image, SPECS[spec].image)
+    for name, family in FAMILIES.items():
+        for spec, fields in family.specs.items():
+            graph = build(name, spec)
+            assert graph[graph.outputs["mask"]].shape == (1, fields.image, fields.image)

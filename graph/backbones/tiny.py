@@ -1,19 +1,15 @@
-"""Small image and audio networks. A backbone maps an image to four features, finest first; audio becomes a token."""
+"""Small image and audio networks for small pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from graph.backbones.kinds import After, unchanged
 from graph.blocks import act, conv_block, linear, norm
 from graph.graph import Graph
 from graph.ops import Add, Conv, View
-from graph.spec import Spec
-
-Backbone = Callable[[Graph, str, Spec], list[str]]
-AudioNet = Callable[[Graph, str, Spec], str]
+from graph.spec import BaseSpec
 
 
-def _preact_block(g: Graph, name: str, x: str, cout: int, stride: int, spec: Spec) -> str:
+def _preact_block(g: Graph, name: str, x: str, cout: int, stride: int, spec: BaseSpec) -> str:
     """x + conv(act(norm(conv(act(norm(x)))))); the stream stays real, every convolution reads an activation."""
     cin = g[x].shape[0]
     with g.scope(name):
@@ -26,7 +22,7 @@ def _preact_block(g: Graph, name: str, x: str, cout: int, stride: int, spec: Spe
         return g("add", Add(), x, y)
 
 
-def tiny(g: Graph, image: str, spec: Spec) -> list[str]:
+def tiny(g: Graph, image: str, spec: BaseSpec, after: After = unchanged) -> list[str]:
     """A pre-activation ResNet: one real-valued stem, then ``depths`` blocks a stage at strides s, 2s, 4s, 8s."""
     features = []
     kernel = spec.stem_stride + 1
@@ -36,11 +32,14 @@ def tiny(g: Graph, image: str, spec: Spec) -> list[str]:
         for i in range(depth):
             x = _preact_block(g, f"stage{stage + 1}.{i}", x, width, 2 if stage and i == 0 else 1, spec)
         y = norm(g, f"norm{stage + 1}", x, spec, axis=0)
-        features.append(act(g, f"act{stage + 1}", y, spec, axis=0, fn="relu"))
+        feature = act(g, f"act{stage + 1}", y, spec, axis=0, fn="relu")
+        changed = after(stage, feature)
+        x = x if changed == feature else changed
+        features.append(changed)
     return features
 
 
-def tiny_audio(g: Graph, logmel: str, spec: Spec) -> str:
+def tiny_audio(g: Graph, logmel: str, spec: BaseSpec) -> str:
     """VGGish in miniature: strided convolutions on [1, 96, 64], flattened (frequency matters), a Linear. -> [1, A]."""
     x = logmel
     for i, width in enumerate(spec.audio_widths):
@@ -48,7 +47,3 @@ def tiny_audio(g: Graph, logmel: str, spec: Spec) -> str:
     x = g("flat", View(pattern="c t f -> 1 (t f c)"), x)
     x = linear(g, "embeddings.0", x, spec.audio_dim)
     return act(g, "act", norm(g, "norm", x, spec), spec, fn="relu")
-
-
-BACKBONES: dict[str, Backbone] = {"tiny": tiny}
-AUDIO: dict[str, AudioNet] = {"tiny_audio": tiny_audio}
