@@ -10,14 +10,14 @@ from graph.ops import Act, Add, Conv, Drop, Linear, MatMul, Norm, Score, View
 from graph.spec import BaseSpec
 
 
-def norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1) -> str:
-    """The spec's norm: batch, or LayerNorm on tokens and GroupNorm on maps."""
+def norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, eps: float = 1e-5) -> str:
+    """The spec's norm: batch, or LayerNorm on tokens (with ``eps``) and GroupNorm on maps."""
     channels = g[x].shape[axis]
     if spec.norm == "batch":
         return g(name, Norm(form="batch", channels=channels, axis=axis), x)
     if axis == 0:
         return g(name, Norm(form="group", channels=channels, groups=min(32, channels), axis=0), x)
-    return g(name, Norm(form="layer", channels=channels, axis=-1), x)
+    return g(name, Norm(form="layer", channels=channels, axis=-1, eps=eps), x)
 
 
 def act(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, fn: str = "") -> str:
@@ -30,7 +30,8 @@ def conv_block(
 ) -> str:
     """Conv (name.0), norm (name.1), activation (name.2) on a map; ``fn=None`` leaves the activation out."""
     with g.scope(name):
-        op = Conv(cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=False)
+        shifted = spec.norm != "batch"  # a batch norm's shift would make a bias idle
+        op = Conv(cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=shifted)
         y = norm(g, "1", g("0", op, x), spec, axis=0)
         return y if fn is None else act(g, "2", y, spec, axis=0, fn=fn)
 
@@ -44,10 +45,10 @@ def dropped(g: Graph, name: str, x: str, spec: BaseSpec) -> str:
 
 
 def sublayer(g: Graph, name: str, x: str, f: Callable[[str], str], spec: BaseSpec) -> str:
-    """norm(x + f(x)), as the papers have it, or x + f(norm(x))."""
+    """norm(x + drop(f(x))), as the papers have it, or x + drop(f(norm(x)))."""
     if spec.pre_norm:
-        return g(f"{name}_add", Add(), x, f(norm(g, name, x, spec)))
-    return norm(g, name, g(f"{name}_add", Add(), x, f(x)), spec)
+        return g(f"{name}_add", Add(), x, dropped(g, f"{name}_drop", f(norm(g, name, x, spec)), spec))
+    return norm(g, name, g(f"{name}_add", Add(), x, dropped(g, f"{name}_drop", f(x), spec)), spec)
 
 
 HEADS_FIRST = "n (h d) -> h n d"
@@ -55,25 +56,38 @@ HEADS_TRANSPOSED = "n (h d) -> h d n"
 HEADS_MERGED = "h n d -> n (h d)"
 
 
-def attention(g: Graph, name: str, query: str, memory: str, spec: BaseSpec, *, bias: bool = True) -> str:
-    """Multi-head attention of ``query`` [N, C] over ``memory`` [M, C]."""
-    head = spec.hidden // spec.heads
-    sizes = (("h", spec.heads),)
+def attention(
+    g: Graph, name: str, query: str, memory: str, spec: BaseSpec, *, bias: bool = True, drop: bool = True
+) -> str:
+    """Multi-head attention of ``query`` [N, C] over ``memory`` [M, C], with a projection of what it found."""
     with g.scope(name):
-        q, k, v = (
-            linear(g, f"{part}_proj", source, spec.hidden, bias=bias)
-            for part, source in (("q", query), ("k", memory), ("v", memory))
-        )
-        if spec.attention == "linear":
-            mixed = _linear_attention(g, q, k, v, spec)
-        else:
-            qh = g("q_heads", View(pattern=HEADS_FIRST, sizes=sizes), q)
-            kh = g("k_heads", View(pattern=HEADS_TRANSPOSED, sizes=sizes), k)
-            vh = g("v_heads", View(pattern=HEADS_FIRST, sizes=sizes), v)
-            logits = g("logits", MatMul(inner=head, scale=1 / sqrt(head)), qh, kh)
-            weights = dropped(g, "drop", g("score", Score(), logits), spec)
-            mixed = g("mixed", MatMul(inner=g[vh].shape[1]), weights, vh)
-        return linear(g, "out_proj", g("merged", View(pattern=HEADS_MERGED), mixed), spec.hidden, bias=bias)
+        merged = attended(g, query, memory, spec, bias=bias, drop=drop)
+        return linear(g, "out_proj", merged, spec.hidden, bias=bias)
+
+
+def attended(g: Graph, query: str, memory: str, spec: BaseSpec, *, bias: bool = True, drop: bool = True) -> str:
+    """The same without the last projection: what every head found, side by side [N, C]."""
+    q, k, v = (
+        linear(g, f"{part}_proj", source, spec.hidden, bias=bias)
+        for part, source in (("q", query), ("k", memory), ("v", memory))
+    )
+    return attend(g, q, k, v, spec, drop=drop)
+
+
+def attend(g: Graph, q: str, k: str, v: str, spec: BaseSpec, *, drop: bool = True) -> str:
+    """Every head's softmax(q k^T / sqrt d) v, or its linear form, of values that are projected already. -> [N, C]."""
+    head, sizes = g[q].shape[-1] // spec.heads, (("h", spec.heads),)
+    if spec.attention == "linear":
+        mixed = _linear_attention(g, q, k, v, spec)
+    else:
+        qh = g("q_heads", View(pattern=HEADS_FIRST, sizes=sizes), q)
+        kh = g("k_heads", View(pattern=HEADS_TRANSPOSED, sizes=sizes), k)
+        vh = g("v_heads", View(pattern=HEADS_FIRST, sizes=sizes), v)
+        logits = g("logits", MatMul(inner=head, scale=1 / sqrt(head)), qh, kh)
+        weights = g("score", Score(), logits)
+        weights = dropped(g, "drop", weights, spec) if drop else weights
+        mixed = g("mixed", MatMul(inner=g[vh].shape[1]), weights, vh)
+    return g("merged", View(pattern=HEADS_MERGED), mixed)
 
 
 def _linear_attention(g: Graph, q: str, k: str, v: str, spec: BaseSpec) -> str:
@@ -89,10 +103,10 @@ def _linear_attention(g: Graph, q: str, k: str, v: str, spec: BaseSpec) -> str:
     return g("mixed", MatMul(inner=head, scale=2.0 ** -round(log2(keys * isqrt(head)))), qh, states)
 
 
-def feed_forward(g: Graph, x: str, width: int, spec: BaseSpec) -> str:
-    """linear2(act(linear1(x)))"""
+def feed_forward(g: Graph, x: str, width: int, spec: BaseSpec, *, fn: str = "") -> str:
+    """linear2(act(linear1(x))); ``fn``: the activation, if not the spec's."""
     y = linear(g, "linear1", x, width)
     if spec.norm == "batch":
         y = norm(g, "hidden_norm", y, spec)
-    y = dropped(g, "ffn_drop", act(g, "act", y, spec), spec)
+    y = dropped(g, "ffn_drop", act(g, "act", y, spec, fn=fn), spec)
     return linear(g, "linear2", y, g[x].shape[-1])

@@ -6,31 +6,26 @@ Frames are independent: image [3, H, W] and log-mel [1, 96, 64] of one second in
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
 from graph.blocks import act, attention, conv_block, feed_forward, linear, norm, sublayer
+from graph.deformable import TOKENS as TOKENS
+from graph.deformable import deformable_encoder, spans
 from graph.graph import Graph
 from graph.ops import (
     Add,
-    Concat,
-    Const,
     Conv,
-    DeformSample,
     Expand,
     Input,
     MatMul,
     Param,
-    Quantize,
-    Score,
     Slice,
     Upsample,
     View,
 )
 from graph.spec import Spec
-
-TOKENS = "c h w -> (h w) c"
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
             fused = fusion(g, feature, audio, spec)
         logits = mask_head(g, queries, fused.feature, spec)
     g.output("mask", logits)
-    for key, value in {"mask_feature": feature, "audio_token": audio, **fused.training}.items():
+    for key, value in {"mask_feature": feature, "fused_feature": fused.feature, "audio_token": audio, **fused.training}.items():
         g.output(key, value, training=True)
     return g
 
@@ -78,7 +73,9 @@ def neck(g: Graph, features: list[str], spec: Spec) -> list[str]:
 
 
 def query_generator(g: Graph, audio: str, image: str, spec: Spec) -> str:
-    """Learned queries that attend to themselves and to the sound of the second; plus a second learned table."""
+    """Learned queries that attend to themselves and to the sound of the second; plus a second learned table. Without
+    dropout."""
+    spec = replace(spec, dropout=0.0)
     with g.scope("query_generator"):
         table = g("query.weight", Param(dims=(spec.queries, spec.hidden), init=spec.query_init))
         q = g("query.frames", Expand(to="once"), table, image) if spec.pre_norm else table
@@ -98,71 +95,9 @@ def _ffn(g: Graph, x: str, width: int, spec: Spec) -> str:
 
 
 def encoder(g: Graph, levels: list[str], audio: str, spec: Spec) -> str:
-    """Multi-scale deformable self-attention over the tokens of three levels. -> memory [S, C]."""
-    tokens = [g(f"tokens.{i}", View(pattern=TOKENS), x) for i, x in enumerate(levels)]
-    src = g("src", Concat(axis=0), *tokens)
-    total = g[src].shape[0]
-    sine = g("positions", Const(recipe="sine", dims=(total, spec.hidden), levels=spec.levels))
-    embed = g("level_embed", Param(dims=(len(levels), spec.hidden)))
-    spread = [
-        g(
-            f"level.{i}",
-            Add(),
-            g(f"sine.{i}", Slice(axis=0, start=a, stop=b), sine),
-            g(f"embed.{i}", Slice(axis=0, start=i, stop=i + 1), embed),
-        )
-        for i, (a, b) in enumerate(_spans(spec))
-    ]
-    position = g("position", Concat(axis=0), *spread)
-    if spec.position_bits:
-        position = g("position_grid", Quantize(bits=spec.position_bits), position)
-    reference = g("reference", Const(recipe="reference", dims=(total, len(levels), 2), levels=spec.levels))
-    if spec.pre_norm:
-        src = g("src_positioned", Add(), src, position)
-    if spec.early_audio:
-        src = g("src_sounding", Add(), src, audio)
-    for i in range(spec.encoder_layers):
-        with g.scope(f"transformer.encoder.layers.{i}"):
-
-            def deformed(x: str) -> str:
-                query = x if spec.pre_norm else g("query", Add(), x, position)
-                return deformable_attention(g, "self_attn", query, x, reference, spec)
-
-            src = sublayer(g, "norm1", src, deformed, spec)
-            src = sublayer(g, "norm2", src, lambda x: feed_forward(g, x, spec.ffn, spec), spec)
-    return src
-
-
-def _spans(spec: Spec) -> list[tuple[int, int]]:
-    spans, start = [], 0
-    for h, w in spec.levels:
-        spans.append((start, start + h * w))
-        start += h * w
-    return spans
-
-
-def deformable_attention(g: Graph, name: str, query: str, value: str, reference: str, spec: Spec) -> str:
-    heads, count, points = spec.heads, len(spec.levels), spec.points
-    grouped = (("h", heads), ("l", count), ("p", points))
-    with g.scope(name):
-        v = linear(g, "value_proj", value, spec.hidden)
-        if spec.norm == "batch":
-            v = norm(g, "value_norm", v, spec)
-        v = g("value", View(pattern="s (h d) -> s h d", sizes=(("h", heads),)), v)
-        init = f"offsets:{heads},{count},{points}"
-        offset = linear(g, "sampling_offsets", query, heads * count * points * 2, init=init)
-        if spec.offset_bits:
-            offset = g("grid", Quantize(bits=spec.offset_bits), offset)
-        offset = g("offset", View(pattern="q (h l p k) -> q h l p k", sizes=(*grouped, ("k", 2))), offset)
-        logits = linear(g, "attention_weights", query, heads * count * points, init="small")
-        if spec.norm == "batch":
-            logits = norm(g, "weights_norm", logits, spec)
-        logits = g("weight_logits", View(pattern="q (h k) -> q h k", sizes=(("h", heads),)), logits)
-        scale = 2.0 ** -max(0, (count * points - 1).bit_length() - 1)
-        weight = g("score", Score(fn=spec.score, scale=scale if spec.score == "relu" else 1.0), logits)
-        weight = g("weight", View(pattern="q h (l p) -> q h l p", sizes=(("p", points),)), weight)
-        op = DeformSample(levels=spec.levels, heads=heads, points=points, channels=spec.hidden // heads)
-        return linear(g, "output_proj", g("sampled", op, v, offset, weight, reference), spec.hidden)
+    """Deformable self-attention over the tokens of the three coarser levels. -> memory [S, C]."""
+    sound = audio if spec.early_audio else ""
+    return deformable_encoder(g, levels, spec, layers=spec.encoder_layers, ffn=spec.ffn, sound=sound)
 
 
 def _cross_attention(g: Graph, memory: str, spec: Spec, x: str) -> str:
@@ -183,7 +118,7 @@ def decoder(g: Graph, queries: str, memory: str, spec: Spec) -> str:
 
 def mask_feature(g: Graph, fine: str, memory: str, spec: Spec) -> str:
     """out_conv(lateral_conv(finest level) + up(memory of the next level)) -> [mask_dim, H0, W0]."""
-    start, stop = _spans(spec)[0]
+    start, stop = spans(spec)[0]
     height, width = spec.levels[0]
     coarse = g("memory_fine", Slice(axis=0, start=start, stop=stop), memory)
     if spec.hidden != spec.mask_dim:

@@ -4,10 +4,14 @@ After stage i (0 to 3) a backbone calls ``after(i, feature)`` and goes on with w
 write into the features between the stages. Names are timm's parameter prefixes.
 """
 
+from graph.backbones.efficientnet import EFFICIENTNET
 from graph.backbones.kinds import After, AudioNet, Backbone, unchanged
+from graph.backbones.pvt_v2 import PVT_V2
+from graph.backbones.resnet import resnet50
 from graph.backbones.tiny import tiny, tiny_audio
+from graph.backbones.vggish import vggish
 
-BACKBONES: dict[str, Backbone] = {"tiny": tiny}
-AUDIO: dict[str, AudioNet] = {"tiny_audio": tiny_audio}
+BACKBONES: dict[str, Backbone] = {"tiny": tiny, "resnet50": resnet50, **PVT_V2, **EFFICIENTNET}
+AUDIO: dict[str, AudioNet] = {"tiny_audio": tiny_audio, "vggish": vggish}
 
 __all__ = ["AUDIO", "BACKBONES", "After", "AudioNet", "Backbone", "unchanged"]

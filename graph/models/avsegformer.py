@@ -5,7 +5,7 @@ The sound attends to the flattened mask feature, and what it reads becomes a gat
 
 from __future__ import annotations
 
-from graph.blocks import attention, linear
+from graph.blocks import attended, linear
 from graph.graph import Graph
 from graph.mask_transformer import TOKENS, Fused, build
 from graph.ops import Gate, Mul, View
@@ -13,11 +13,11 @@ from graph.spec import Spec
 
 
 def mixer(g: Graph, feature: str, audio: str, spec: Spec) -> Fused:
-    """gate = sigmoid(proj(attention(audio, pixels)));  feature * gate."""
+    """gate = sigmoid(proj(attended(audio, pixels)));  feature * gate."""
     pixels = g("pixels", View(pattern=TOKENS), feature)
     if spec.hidden != spec.mask_dim:
         pixels = linear(g, "pixel_proj", pixels, spec.hidden, bias=False)
-    mixed = attention(g, "mixer", audio, pixels, spec, bias=False)
+    mixed = attended(g, audio, pixels, spec, bias=False, drop=False)
     gate = g("gate", Gate(fn=spec.gate), linear(g, "proj", mixed, spec.mask_dim))
     gate = g("channels", View(pattern="1 c -> c 1 1"), gate)
     return Fused(g("gated", Mul(), feature, gate), {})

@@ -1,0 +1,1 @@
+"""Official checkpoints: one map a family from their keys to ours."""

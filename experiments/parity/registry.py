@@ -1,0 +1,13 @@
+"""Every parity case by the name of its vectors, and the checks of plain tables (metrics, log-mel)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from experiments.parity import mask_transformer
+from experiments.parity.cases import Case
+from experiments.parity.run import Measured
+
+CASES: dict[str, Case] = {**mask_transformer.CASES}
+TABLES: tuple[Callable[[Path], list[Measured]], ...] = ()

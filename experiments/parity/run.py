@@ -1,0 +1,63 @@
+"""One case: official keys -> filled weights -> our network -> errors of every array, as a ``Result``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ann.checkpoints.keymap import translate
+from experiments.parity.cases import Array, Case
+from experiments.parity.fill import filled
+
+
+@dataclass(frozen=True)
+class Measured:
+    array: str
+    error: float
+    tolerance: float
+
+    @property
+    def within(self) -> bool:
+        return self.error <= self.tolerance  # nan is not
+
+
+@dataclass(frozen=True)
+class Result:
+    """``unused``: reason -> how many official keys. ``official``, ``ours``: parameters, buffers apart."""
+
+    name: str
+    keys: int
+    loaded: int
+    unused: dict[str, int]
+    measured: tuple[Measured, ...]
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.measured) and all(m.within for m in self.measured)
+
+
+@torch.no_grad()
+def measure(name: str, case: Case, folder: Path, seed: int, size: int) -> Result:
+    shapes = json.loads((folder / f"{name}.keys.json").read_text())
+    module = case.module(size).eval()
+    translated = translate(filled(shapes, seed), case.keys, module.state_dict())
+    module.load_state_dict(translated.state, strict=False)
+    outputs = module(**case.inputs(np.random.RandomState(seed), size))
+    with np.load(folder / f"{name}.npz") as stored:
+        wanted: dict[str, Array] = {key: stored[key] for key in stored.files}
+    measured = []
+    for key, check in case.checks.items():
+        if key not in wanted:
+            raise ValueError(f"{folder / name}.npz has no array '{key}', expected one of {', '.join(wanted)}")
+        found = check.take(outputs).numpy()
+        if found.shape != wanted[key].shape:
+            raise ValueError(f"{name}: '{key}' came out as {found.shape}, the vectors have {wanted[key].shape}")
+        measured.append(Measured(key, check.measure(found.astype(float), wanted[key].astype(float)), check.tolerance))
+    counted = dict(Counter(translated.unused.values()))
+    return Result(name, len(shapes), len(translated.loaded), counted, tuple(measured), case.notes(outputs, wanted))
