@@ -1,4 +1,4 @@
-"""The command: ``python main.py --mode ann|snn|convert|energy|rates|demo|doctor [--config FILE.yaml] [--key x]``."""
+"""The command: ``python main.py --mode ann|snn|convert|energy|rates|data|demo|doctor [--config FILE] [--key x]``."""
 
 import sys
 

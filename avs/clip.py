@@ -7,11 +7,13 @@ binary variants; class index + 1 in the semantic ones.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
 from avs.normalise import image_to_grid, logmel_to_grid
+from avs.split import Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,11 @@ class Clip:
     sounding: Tensor  # [F, K] bool
 
 
+def knows_objects(clips: Split) -> TypeGuard["Clips"]:
+    """Whether single objects can be told apart, and what each of them sounds."""
+    return clips.has_objects
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clips:
     """A split: N clips. Indexing gives a `Clip`; `frame_batch` gives what a network and a loss read."""
@@ -38,6 +45,9 @@ class Clips:
     slots: Tensor  # [N, F, H, W] uint8: 0, or 1 + the slot of the object seen at that pixel
     classes: Tensor  # [N, K] int64
     sounding: Tensor  # [N, F, K] bool
+
+    has_objects = True
+    protocol = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -66,11 +76,13 @@ class Clips:
         return self.frames.shape[1]
 
     def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
-        """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], both on grids; mask [B, H, W] int64."""
+        """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], both on grids; mask [B, H, W] int64;
+        labelled [B] bool: the mask may be trained on and scored."""
         return {
             "image": image_to_grid(self.frames[clip_idx, frame_idx]),
             "logmel": logmel_to_grid(self.logmel[clip_idx, frame_idx]),
             "mask": self.masks[clip_idx, frame_idx].long(),
+            "labelled": (self.labelled & self.valid)[clip_idx, frame_idx],
         }
 
     def object_masks(self, clip_idx: Tensor, frame_idx: Tensor, slot: Tensor) -> Tensor:

@@ -147,4 +147,5 @@ def counterfactual_batch(clips: Clips, given: Donors, rows: Tensor) -> dict[str,
         "image": image_to_grid(clips.frames[given.clip_idx[rows], given.frame_idx[rows]]),
         "logmel": logmel_to_grid(logmel),
         "mask": given.masks[rows].long(),
+        "labelled": torch.ones(len(rows), dtype=torch.bool),
     }

@@ -1,94 +1,18 @@
-"""Lower bounds of the mutual information, in nats, between sounding pixels and their sound.
+"""Mutual information, in nats, between sounding pixels and their sound.
 
 Joint: the score of a foreground pixel x_p with its own clip's audio y_p. Marginal: scores of the *same*
 pixels with the audio y_j of other clips, out of a bank. Scores are dot products of projected features,
-T(x, y) = x.y / sqrt(k), in fp32.
-
-    infonce  mean_p [T_pp - ln((e^T_pp + sum_j e^T_pj) / (K + 1))] <= ln(K + 1)       (van den Oord 2018)
-    dv       mean_p T_pp - ln mean_pj e^T_pj, with a running mean in the gradient      (MINE 2018)
-    smile    dv with T clipped to -5..5 within the second term                         (Song & Ermon 2020)
-    jsd      2 ln 2 - mean_p softplus(-T_pp) - mean_pj softplus(T_pj), a divergence    (Hjelm et al. 2019)
-
-A marginal score of -inf is an absent pair: estimators count the finite ones only. P pixels, K pairs for each:
-[P], [P, K].
+T(x, y) = x.y / sqrt(k), in fp32; `avs.estimators` makes a bound of them. P pixels, K stored sounds.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from avs.audio_bank import AudioBank
-
-SMILE_CLIP = 5.0
-
-
-def log_mean_exp(scores: Tensor) -> Tensor:
-    """ln of the mean of e^score over all pairs that are present."""
-    return scores.flatten().logsumexp(0) - scores.isfinite().sum().log()
-
-
-def infonce(joint: Tensor, marginal: Tensor) -> Tensor:
-    candidates = torch.cat([joint[:, None], marginal], 1).float()
-    return (candidates[:, 0] - candidates.logsumexp(1) + candidates.isfinite().sum(1).log()).mean()
-
-
-def dv(joint: Tensor, marginal: Tensor, log_ema: Tensor | None = None) -> Tensor:
-    """`log_ema` changes the gradient only: mean(e^T dT) / e^log_ema, not divided by the batch's own mean."""
-    log_mean = log_mean_exp(marginal.float())
-    if log_ema is not None:
-        corrected = (log_mean - log_ema.detach()).exp()
-        log_mean = log_mean.detach() + corrected - corrected.detach()
-    return joint.float().mean() - log_mean
-
-
-def smile(joint: Tensor, marginal: Tensor) -> Tensor:
-    clipped = marginal.float().clamp(-SMILE_CLIP, SMILE_CLIP)
-    return joint.float().mean() - log_mean_exp(clipped.where(marginal.isfinite(), marginal.float()))
-
-
-def jsd(joint: Tensor, marginal: Tensor) -> Tensor:
-    spread = functional.softplus(marginal.float()).sum() / marginal.isfinite().sum()
-    return 2 * math.log(2) - functional.softplus(-joint.float()).mean() - spread
-
-
-class Stateless(nn.Module):
-    """An estimator that is a pure function of the scores."""
-
-    def __init__(self, estimate: Callable[[Tensor, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.estimate = estimate
-
-    def forward(self, joint: Tensor, marginal: Tensor) -> Tensor:
-        return self.estimate(joint, marginal)
-
-
-class DV(nn.Module):
-    """`dv` with the running mean that corrects its gradient; the first step starts it."""
-
-    log_ema: Tensor
-
-    def __init__(self, decay: float = 0.99) -> None:
-        super().__init__()
-        self.decay = decay
-        self.register_buffer("log_ema", torch.tensor(-math.inf))
-
-    def forward(self, joint: Tensor, marginal: Tensor) -> Tensor:
-        if self.training:
-            now = log_mean_exp(marginal.detach().float())
-            kept = self.log_ema + math.log(self.decay), now + math.log1p(-self.decay)
-            self.log_ema.copy_(torch.where(self.log_ema.isinf(), now, torch.logaddexp(*kept)))
-        return dv(joint, marginal, self.log_ema if self.training else None)
-
-
-ESTIMATORS: dict[str, Callable[[], nn.Module]] = {
-    "infonce": lambda: Stateless(infonce),
-    "dv": DV,
-    "smile": lambda: Stateless(smile),
-    "jsd": lambda: Stateless(jsd),
-}
+from avs.estimators import ESTIMATORS
 
 
 def pair_scores(pixels: Tensor, audio: Tensor, bank: Tensor, absent: Tensor) -> tuple[Tensor, Tensor]:

@@ -82,9 +82,10 @@ def _copy_state(old: nn.Module, new: nn.Module, node: Node) -> None:
 @torch.no_grad()
 def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
     """The inference form of a lowered network, in the same dialect, in eval mode. The original is left as it was."""
-    folded, plan = fold(source_of(module))
+    source = source_of(module)
+    folded, plan = fold(source)
     made = lower(folded, dialect)
-    behind = {weighted: norm for norm, weighted in plan.into_weights.items()}
+    behind = {weighted: source[norm].weights for norm, weighted in plan.into_weights.items()}
     for name, node in folded.nodes.items():
         if isinstance(node.op, WEIGHTED):
             _fold_weights(
@@ -95,7 +96,7 @@ def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
             )
         elif isinstance(node.op, Firing) and node.op.site is not None:
             norm = plan.into_sites.get(name)
-            before = affine(module.get_submodule(norm)) if norm else None
+            before = affine(module.get_submodule(source[norm].weights)) if norm else None
             _fold_site(module.get_submodule(name), made.get_submodule(name), before)  # type: ignore[arg-type]
         else:
             _copy_state(module, made, node)

@@ -20,11 +20,11 @@ from energy.observe import Run, Seen, observe
 from graph.graph import Graph
 from graph.infer import infer
 from graph.lower import source_of
-from graph.ops import Conv, DeformSample, Linear, MatMul, Unfold
+from graph.ops import Codebook, Conv, DeformSample, Linear, MatMul, Unfold
 from graph.passes import lint
 from graph.values import Clock, Integer, Spike, magnitude
 
-MULTIPLIERS = (Conv, Linear, MatMul, DeformSample)
+MULTIPLIERS = (Conv, Linear, MatMul, DeformSample, Codebook)
 FRONT_END = "log-mel front end"
 
 

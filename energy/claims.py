@@ -21,6 +21,7 @@ from graph.ops import (
     Output,
     Pad,
     Pool,
+    Resize,
     Slice,
     Unfold,
     Upsample,
@@ -28,7 +29,7 @@ from graph.ops import (
 )
 from graph.values import Spike
 
-LAYOUT = (Concat, Downsample, Drop, Expand, Fold, Output, Pad, Pool, Slice, Unfold, Upsample, View)
+LAYOUT = (Concat, Downsample, Drop, Expand, Fold, Output, Pad, Pool, Resize, Slice, Unfold, Upsample, View)
 
 
 def site_unit(module: fx.GraphModule, graph: Graph, site: str) -> float:

@@ -25,6 +25,7 @@ modes:
   convert  ANN run -> spiking run, checked event by event (--from RUN)
   energy   count the events of runs, price them, compare (--runs ANN SNN ...)
   rates    spikes of each layer of a run (--run RUN)
+  data     whether a dataset in a folder is whole, by name and count (--root FOLDER)
   demo     the whole story on synthetic clips, with a report
   doctor   what this machine has, and what works on it
   (not built yet: {", ".join(NOT_BUILT)})
@@ -61,7 +62,7 @@ def parse(argv: Sequence[str]) -> Any:
     mode = _mode(given, files)
     settings = build(SETTINGS[mode], mode, files, options(given, mode))
     cli_checks.values(settings)
-    settings = named(settings, config)
+    settings = named(cli_checks.complete(settings), config)
     folders(settings)
     return settings
 

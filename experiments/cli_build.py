@@ -23,7 +23,7 @@ EXPECTED: dict[Any, str] = {
     tuple[int, ...]: "a list of whole numbers",
     tuple[str, ...]: "a list of names",
 }
-ALIAS = {"from": "source"}
+ALIAS = {"from": "source", "build-logmels": "build_logmels"}
 
 
 def leaves(cls: type, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from torch.cuda import is_available
 
-from avs.chimes import VARIANTS, ChimesSpec
-from avs.mutual_information import ESTIMATORS
+from avs import avsbench, chimes, information, objective
 from experiments.errors import UserError, unknown
-from experiments.settings import RunSettings
-from graph.models import FAMILIES, MODELS
+from experiments.settings import DataSettings, RunSettings
+from graph.models import FAMILIES, MODELS, build
 from snn import spec as neuron
 
+VARIANTS = {"chimes": chimes.VARIANTS, "avsbench": avsbench.VARIANTS}
+IN_A_FOLDER = ("avsbench",)
 CHOICES: dict[str, tuple[str, ...]] = {
     "model.name": tuple(MODELS),
-    "data.dataset": ("chimes",),
-    "data.variant": VARIANTS,
-    "information.estimator": tuple(ESTIMATORS),
+    "dataset": IN_A_FOLDER,
+    "variant": ("all", *avsbench.VARIANTS),
+    "data.dataset": tuple(VARIANTS),
+    "data.variant": tuple(dict.fromkeys(name for names in VARIANTS.values() for name in names)),
+    "information.estimator": information.NAMES,
     "spikes.norm": ("none", "batch"),
     "spikes.residual": ("real", "spike"),
     "spikes.score": ("count", "linear"),
@@ -31,9 +35,11 @@ AT_LEAST: dict[str, float] = {
     "further": 0,
     "train": 1,
     "parallel": 1,
-    "data.train": 1,
-    "data.val": 1,
-    "data.test": 1,
+    "data.train": 0,
+    "data.val": 0,
+    "data.test": 0,
+    "data.image": 0,
+    "data.workers": 0,
     "train.epochs": 0,
     "train.batch": 1,
     "information.bank": 256,
@@ -75,22 +81,69 @@ def values(settings: Any) -> None:
             raise UserError(f"{key} is {found}, expected {bound}")
     if isinstance(settings, RunSettings):
         _data(settings)
+        _outputs(settings)
         _device(settings.device)
+
+
+def seen(settings: RunSettings) -> int:
+    """Pixels of a side that the model sees: those that the data are told to have, else its spec's."""
+    return settings.data.image or FAMILIES[settings.model.name].specs[settings.model.spec].image
 
 
 def _data(settings: RunSettings) -> None:
     data, specs = settings.data, FAMILIES[settings.model.name].specs
     if settings.model.spec not in specs:
         raise unknown("model.spec", settings.model.spec, specs)
-    size = specs[settings.model.spec].image
+    if data.variant not in VARIANTS[data.dataset]:
+        raise unknown(f"data.variant of {data.dataset}", data.variant, VARIANTS[data.dataset])
+    sizes = {"chimes": _chimes, "avsbench": _avsbench}[data.dataset](data)
+    size, coarsest = seen(settings), specs[settings.model.spec].strides[-1]
+    if size % coarsest:
+        raise UserError(f"data.image is {size}, expected a multiple of {coarsest}, the model's coarsest stride")
+    if sizes and size != sizes:
+        fitting = [name for name, other in specs.items() if other.image == sizes]
+        found = f"'{settings.model.spec}', which sees {size} pixels, but clips of {data.dataset} have {sizes}"
+        raise UserError(f"model.spec is {found}, expected one of {', '.join(fitting) or 'that size'}")
+
+
+def _outputs(settings: RunSettings) -> None:
+    """Losses that read outputs which not every family publishes."""
+    loss, chosen = settings.loss, settings.information
+    if not (loss.feature or loss.set or chosen.weight):
+        return
+    graph = build(settings.model.name, settings.model.spec)
+    shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
     try:
-        spec = ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed)
+        objective.check(loss, shapes)
+        if chosen.weight:
+            information.check(chosen.estimator, chosen.level, shapes)
+    except ValueError as error:
+        raise UserError(f"{error} (model.name is '{settings.model.name}')") from error
+
+
+def _chimes(data: DataSettings) -> int:
+    """The side of its clips."""
+    try:
+        size = chimes.ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed).size
     except ValueError as error:
         raise UserError(str(error).replace("chimes.", "data.")) from error
-    if size != spec.size:
-        fitting = [name for name, other in specs.items() if other.image == spec.size]
-        found = f"'{settings.model.spec}', which sees {size} pixels, but clips of {data.dataset} have {spec.size}"
-        raise UserError(f"model.spec is {found}, expected one of {', '.join(fitting)}")
+    if data.image not in (0, size):
+        raise UserError(f"data.image is {data.image}, expected {size}, the side of clips of chimes, or 0")
+    return size
+
+
+def _avsbench(data: DataSettings) -> int:
+    """Its clips are brought to any size: 0 asks for what the model sees."""
+    if not data.root:
+        raise UserError("data.root is missing, expected the folder of AVSBench, with Single-source, ... in it")
+    return data.image
+
+
+def complete(settings: Any) -> Any:
+    """With ``data.image`` filled in where the model says it."""
+    if not isinstance(settings, RunSettings) or settings.data.dataset not in IN_A_FOLDER or settings.data.image:
+        return settings
+    return replace(settings, data=replace(settings.data, image=seen(settings)))
 
 
 def _device(device: str) -> None:

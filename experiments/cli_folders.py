@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import UserError, nearest
-from experiments.settings import DemoSettings, RunSettings
+from experiments.settings import DataModeSettings, DemoSettings, RunSettings
 
 # A key that names runs, per mode, and whether the mode can do without.
 SOURCES = {
@@ -74,6 +74,9 @@ def folders(settings: Any) -> None:
         _source(key, run)
     if isinstance(settings, RunSettings):
         _target(settings)
+    if isinstance(settings, DataModeSettings) and not Path(settings.root or "?").is_dir():
+        found = f"'{settings.root}', which is no folder" if settings.root else "missing"
+        raise UserError(f"--root is {found}, expected the folder that holds Single-source, Multi-sources and AVSS")
     if isinstance(settings, DemoSettings):
         out = Path(settings.out)
         if settings.overwrite:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx
 
 from ann import ANN, QANN
-from avs.clip import Clips
+from avs.split import Split
 from convert.calibrate import calibrate
 from convert.compare import equal_counts, layer_distance
 from convert.exactness import check
@@ -24,9 +24,10 @@ from convert.export import deployed_files
 from convert.fold import fold_network
 from convert.rate import rate_network
 from convert.snap import snap
+from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
-from experiments.evaluate import require_donors, score
+from experiments.evaluate import score
 from experiments.network import DEPLOYED, dialect, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_bytes, write_json, write_text
 from experiments.settings import ConvertSettings
@@ -38,10 +39,10 @@ from graph.lower import lower, source_of
 CURVE_CLIPS = 40
 
 
-def first_frames(clips: Clips, count: int) -> dict[str, Tensor]:
-    """``count`` frames, one from each of the first clips."""
+def first_frames(clips: Split, count: int) -> dict[str, Tensor]:
+    """``count`` frames, one from each of the first clips, none of them padding."""
     rows = torch.arange(count) % len(clips)
-    batch = clips.frame_batch(rows, torch.arange(count) % clips.frames_per_clip)
+    batch = clips.frame_batch(rows, torch.arange(count) % clips.valid.sum(1)[rows])
     return {k: batch[k] for k in ("image", "logmel")}
 
 
@@ -69,7 +70,7 @@ def exactness(deployed: fx.GraphModule, settings: ConvertSettings, folder: Path,
     return {"exact": found.exact, "max_abs_difference": found.max_abs_difference, "event_runner": asdict(found)}
 
 
-def curve(ann: Graph, spiking: fx.GraphModule, settings: ConvertSettings, clips: Clips) -> list[dict[str, float]]:
+def curve(ann: Graph, spiking: fx.GraphModule, settings: ConvertSettings, clips: Split) -> list[dict[str, float]]:
     """Plain IF neurons over T steps, without further training: mIoU against T on the first test clips."""
     part = clips.subset(torch.arange(min(CURVE_CLIPS, len(clips))))
     found: list[dict[str, float]] = []
@@ -96,7 +97,7 @@ def convert(settings: ConvertSettings) -> None:
             f"--from '{settings.source}' is '{source.settings.model.name}' of spec '{source.settings.model.spec}', "
             f"expected the settings' '{settings.model.name}' of spec '{settings.model.spec}'"
         )
-    require_donors(split(settings.data, "test"), "data.test")
+    require_data(settings.data)
     folder = open_run(settings)
     spiking = network(settings, mask_channels(settings.data), settings.seed)
     load_shared(spiking, source.module.state_dict(), settings.source)

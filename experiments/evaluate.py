@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from avs.clip import Clips
-from avs.counterfactual import counterfactual_batch, donors
+from avs.avsbench import AVSBenchClips, resounded
+from avs.clip import Clips, knows_objects
+from avs.counterfactual import counterfactual_clips, donors
 from avs.losses import foreground_logit
 from avs.metrics import FMeasure, clip_iou, mask_iou
-from avs.metrics_semantic import SemanticIoU
+from avs.split import Split
 from experiments.errors import UserError
+from experiments.published import Meter, meters
 
 CHUNK = 50
 COUNTERFACTUALS = ("other", "swap", "mute")
@@ -33,24 +35,30 @@ def predict(module: fx.GraphModule, batch: dict[str, Tensor]) -> Tensor:
     return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
-def frame_batches(clips: Clips) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+def frame_batches(clips: Split) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Every frame of a split in order: (clip index [B], batch)."""
     frames = clips.frames_per_clip
     clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
     frame_idx = torch.arange(frames).repeat(len(clips))
-    for rows in torch.arange(len(clip_idx)).split(CHUNK):
+    for rows in torch.arange(len(clip_idx)).split(max(1, CHUNK // frames) * frames):
         yield clip_idx[rows], clips.frame_batch(clip_idx[rows], frame_idx[rows])
 
 
 @torch.no_grad()
-def score(module: fx.GraphModule, clips: Clips) -> Scores:
-    """Frame-mean IoU and order-independent F of the foreground over all frames of the split."""
+def score(module: fx.GraphModule, clips: Split, meters: Sequence[Meter] = ()) -> Scores:
+    """Frame-mean IoU and order-independent F of the foreground over all frames of the split that have a true mask;
+    ``meters`` see every frame."""
     module.eval()
     ious, owners, fscore = [], [], FMeasure()
     for clip_idx, batch in frame_batches(clips):
-        logits, target = foreground_logit(predict(module, batch)), (batch["mask"] > 0).long()
+        predicted, scored = predict(module, batch), batch["labelled"]
+        for meter in meters:
+            meter.update(clip_idx, predicted, batch)
+        if not scored.any():
+            continue
+        logits, target = foreground_logit(predicted)[scored], (batch["mask"][scored] > 0).long()
         ious.append(mask_iou(logits, target))
-        owners.append(clip_idx)
+        owners.append(clip_idx[scored])
         fscore.update(logits, target)
     per_frame = torch.cat(ious)
     per_clip = clip_iou(per_frame, torch.cat(owners), len(clips))
@@ -63,10 +71,10 @@ def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, seed: int
     module.eval()
     listed = donors(clips, kind, seed)
     ious = []
-    for rows in torch.arange(len(listed)).split(CHUNK):
-        batch = counterfactual_batch(clips, listed, rows)
-        logits = foreground_logit(predict(module, batch))
-        ious.append(mask_iou(logits, (batch["mask"] > 0).long()))
+    for chosen in listed.clip_idx.unique().split(max(1, CHUNK // clips.frames_per_clip)):
+        batch, places = counterfactual_clips(clips, listed, chosen)
+        logits = foreground_logit(predict(module, batch))[places]
+        ious.append(mask_iou(logits, (batch["listed_mask"] > 0).long()))
     return float(torch.cat(ious).mean())
 
 
@@ -79,22 +87,18 @@ def require_donors(clips: Clips, key: str) -> None:
             raise UserError(f"{key} is {len(clips)}, too few for the '{kind}' sounds: {error}") from error
 
 
-@torch.no_grad()
-def semantic(module: fx.GraphModule, clips: Clips, classes: int) -> dict[str, float]:
-    """The 1 + C class mIoU and F of the semantic variant."""
-    module.eval()
-    metric = SemanticIoU(classes)
-    for _, batch in frame_batches(clips):
-        metric.update(predict(module, batch), batch["mask"])
-    found = metric.compute()
-    return {f"semantic_{k}": float(found[k]) for k in ("miou", "fscore")}
-
-
-def all_scores(module: fx.GraphModule, clips: Clips) -> dict[str, Any]:
-    """The mIoU keys of ``metrics.json``."""
-    base = score(module, clips)
+def all_scores(module: fx.GraphModule, clips: Split, classes: int = 1) -> dict[str, Any]:
+    """The mIoU keys of ``metrics.json``. ``classes``: channels of the mask."""
+    told = meters(clips.protocol, classes)
+    base = score(module, clips, told)
     found: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}
-    for kind in COUNTERFACTUALS:
-        found[f"miou_{kind}_audio"] = counterfactual(module, clips, kind)
+    for meter in told:
+        found.update(meter.compute())
+    if knows_objects(clips):
+        for kind in COUNTERFACTUALS:
+            found[f"miou_{kind}_audio"] = counterfactual(module, clips, kind)
+    if isinstance(clips, AVSBenchClips):
+        for kind, other in resounded(clips).items():
+            found[f"miou_{kind}_audio"] = score(module, other).miou
     found["miou_per_clip"] = [round(float(v), 6) for v in base.per_clip]
     return found

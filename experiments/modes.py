@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.convert_mode import convert
+from experiments.data_mode import data
 from experiments.demo import demo
 from experiments.doctor import doctor
 from experiments.energy_mode import energy
@@ -18,6 +19,7 @@ MODES: dict[str, Callable[[Any], None]] = {
     "convert": convert,
     "energy": energy,
     "rates": rates,
+    "data": data,
     "demo": demo,
     "doctor": doctor,
 }

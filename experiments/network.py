@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -24,19 +26,24 @@ from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import lower, source_of
 from graph.models import build, spec_of
-from graph.passes import SpikeSpec, spikify
+from graph.passes import SpikeSpec, released, spikify
 from graph.serial import loads
+from graph.spec import BaseSpec
 from snn import SNN, NeuronSpec
 
 DEPLOYED = "deployed"
 
 
-def ann_graph(model: ModelSettings, classes: int = 1) -> Graph:
-    """The family's graph. ``classes``: channels of the mask; 1 is binary."""
-    return build(model.name, spec_of(model.name, model.spec, classes=classes))
+def model_spec(model: ModelSettings, classes: int = 1, image: int = 0) -> BaseSpec:
+    """``classes``: channels of the mask; 1 is binary. ``image``: pixels of a side, 0: what the spec says."""
+    changes: dict[str, Any] = {"classes": classes}
+    changes |= {"backbone": model.backbone} if model.backbone else {}
+    changes |= {"image": image} if image else {}
+    spec: BaseSpec = spec_of(model.name, model.spec, **changes)
+    return spec
 
 
-def spiking_graph(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:
+def spikified(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:
     spec = SpikeSpec(
         levels=neuron.levels,
         steps=neuron.steps,
@@ -48,6 +55,12 @@ def spiking_graph(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Gr
     return spikify(graph, spec)
 
 
+FORMS: dict[str, Callable[[Graph, NeuronSpec, SpikeSettings], Graph]] = {
+    "spikify": spikified,
+    "released": lambda graph, neuron, spikes: released(graph),
+}
+
+
 def dialect(settings: RunSettings) -> Dialect:
     return SNN(settings.neuron) if isinstance(settings, SnnSettings | ConvertSettings) else ANN
 
@@ -55,9 +68,9 @@ def dialect(settings: RunSettings) -> Dialect:
 def network(settings: RunSettings, classes: int, seed: int) -> fx.GraphModule:
     """A freshly initialised network in the dialect of the settings' mode."""
     torch.manual_seed(seed)
-    graph = ann_graph(settings.model, classes)
+    graph = build(settings.model.name, model_spec(settings.model, classes, settings.data.image))
     if isinstance(settings, SnnSettings | ConvertSettings):
-        graph = spiking_graph(graph, settings.neuron, settings.spikes)
+        graph = FORMS[settings.spikes.form](graph, settings.neuron, settings.spikes)
     return lower(graph, dialect(settings))
 
 

@@ -9,10 +9,11 @@ import matplotlib
 import torch
 from torch import Tensor, fx
 
-from avs.clip import Clips
+from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_batch, donors
 from avs.losses import foreground_logit
 from experiments.dataset import split
+from experiments.errors import UserError
 from experiments.evaluate import predict
 from experiments.network import load_run
 from experiments.run_folder import write_bytes
@@ -49,7 +50,10 @@ def rows_of(ann: fx.GraphModule, snn: fx.GraphModule, clips: Clips, count: int) 
 
 def examples(ann_run: Path, snn_run: Path, path: Path, count: int = 4) -> None:
     ann, snn = load_run(str(ann_run)), load_run(str(snn_run))
-    rows = rows_of(ann.deployed, snn.deployed, split(ann.settings.data, "test"), count)
+    clips = split(ann.settings.data, "test")
+    if not knows_objects(clips):
+        raise UserError(f"run '{ann_run}' is of {ann.settings.data.dataset}, expected clips whose objects are known")
+    rows = rows_of(ann.deployed, snn.deployed, clips, count)
     figure, axes = plt.subplots(count, len(COLUMNS), figsize=(2 * len(COLUMNS), 2 * count + 0.3), squeeze=False)
     for row, pictures in zip(axes, rows, strict=True):
         for axis, picture in zip(row, pictures, strict=True):

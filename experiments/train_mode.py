@@ -9,14 +9,15 @@ from typing import Any
 from torch import fx
 
 from experiments.config_file import dump, load
+from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
-from experiments.evaluate import all_scores, require_donors, score, semantic
-from experiments.network import dialect, for_inference, load_shared, network
+from experiments.evaluate import all_scores, score
+from experiments.initial import initialise
+from experiments.network import dialect, for_inference, network
 from experiments.progress import bars
 from experiments.run_folder import (
     prepare,
-    read_weights,
     write_json,
     write_text,
     write_weights,
@@ -28,7 +29,7 @@ from graph.passes import fold, lint
 from graph.serial import dumps
 
 # What may differ between a run and its continuation without changing its numbers.
-FREE = ("resume", "overwrite", "run", "train.stop_after", "train.save_every", "train.log_every")
+FREE = ("resume", "overwrite", "run", "train.stop_after", "train.save_every", "train.log_every", "data.workers")
 
 
 def _flat(settings: Any) -> dict[str, Any]:
@@ -92,20 +93,17 @@ def facts(settings: RunSettings, module: fx.GraphModule, seconds: float) -> dict
 def scores(settings: RunSettings, module: fx.GraphModule) -> dict[str, Any]:
     """Validation chooses, test is reported; both are written so that nobody has to choose on the latter."""
     test = split(settings.data, "test")
-    found = all_scores(module, test)
+    found = all_scores(module, test, mask_channels(settings.data))
     found["miou_val"] = score(module, split(settings.data, "val")).miou
-    if mask_channels(settings.data) > 1:
-        found.update(semantic(module, test, mask_channels(settings.data)))
     return found
 
 
 def train(settings: RunSettings) -> None:
-    initial = read_weights(Path(settings.init) / "model.safetensors") if settings.init else None
-    require_donors(split(settings.data, "test"), "data.test")
-    folder = open_run(settings)
+    require_data(settings.data)
     module = network(settings, mask_channels(settings.data), settings.seed)
-    if initial is not None:
-        load_shared(module, initial, settings.init)
+    for line in initialise(module, settings):
+        print(line)
+    folder = open_run(settings)
     try:
         seconds = train_network(settings, folder, module, f"{settings.mode} {folder.name}")
     except Stopped:

@@ -7,7 +7,6 @@ labelled frames. Resuming continues to the same weights, bit for bit.
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,13 +21,17 @@ from rich.progress import Progress
 from torch import Tensor, fx, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from avs.clip import Clips
-from avs.losses import mixed
-from avs.mutual_information import MutualInformation
+from avs import information
+from avs.objective import objective
+from avs.split import Split
 from experiments import checkpoint
 from experiments.dataset import steps_per_epoch, training_order
+from experiments.freezing import freeze
+from experiments.network import model_spec
 from experiments.run_folder import write_text
+from experiments.schedule import learning_rate
 from experiments.settings import AnnSettings, RunSettings, TrainSettings
+from graph.infer import window
 from graph.lower import source_of
 from graph.passes import driven_macs
 from layers.site import SpikeSite
@@ -38,21 +41,16 @@ class Stopped(Exception):
     """The run ended before its last step, on purpose; its checkpoint is on disk."""
 
 
-def learning_rate(step: int, total: int, train: TrainSettings) -> float:
-    """Linear warm-up, then a cosine to 1 % of the peak."""
-    warm = max(1, round(train.warmup * total))
-    if step < warm:
-        return train.lr * (step + 1) / warm
-    return train.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm))))
+def parameter_groups(modules: list[nn.Module], train: TrainSettings) -> list[dict[str, Any]]:
+    """Weight decay on matrices and kernels only: not on norms, biases, or steps of sites. ``share``: of the rate."""
+    named = [pair for m in modules for pair in m.named_parameters()]
 
+    def group(backbone: bool, matrices: bool) -> dict[str, Any]:
+        chosen = [p for n, p in named if n.startswith("backbone.") == backbone and (p.ndim > 1) == matrices]
+        share = train.backbone_lr if backbone else 1.0
+        return {"params": chosen, "weight_decay": train.weight_decay if matrices else 0.0, "share": share}
 
-def parameter_groups(modules: list[nn.Module], decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices and kernels only: not on norms, biases, or the steps of sites."""
-    parameters = [p for m in modules for p in m.parameters()]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    return [group(False, True), group(False, False), group(True, True), group(True, False)]
 
 
 class CountMeter:
@@ -89,7 +87,7 @@ class Trainer:
     settings: RunSettings
     folder: Path
     module: fx.GraphModule
-    clips: Clips
+    clips: Split
     step: int = 0
     seconds: float = 0.0
     losses: dict[str, float] = field(default_factory=dict)
@@ -97,24 +95,31 @@ class Trainer:
     def __post_init__(self) -> None:
         train = self.settings.train
         torch.set_num_threads(train.threads)
-        self.total = train.epochs * steps_per_epoch(self.clips, train.batch)
+        self.window = window(source_of(self.module))
+        epoch = steps_per_epoch(self.clips, train.batch, self.window)
+        self.frozen, self.thaw = model_spec(self.settings.model).frozen, train.freeze_epochs * epoch
+        self.total = train.epochs * epoch
         self.fabric = Fabric(accelerator=self.settings.device, devices=1)
         nn.Module.to(self.module, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.information = self._information()
         self.modules = [self.module, *([self.information] if self.information else [])]
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train.weight_decay), lr=train.lr)
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train), lr=train.lr)
         self.names = checkpoint.parameter_names(*self.modules)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.counts = CountMeter(self.module, train.rate_penalty > 0)
         torch.manual_seed(self.settings.seed)
 
-    def _information(self) -> MutualInformation | None:
+    def _information(self) -> nn.Module | None:
         chosen = self.settings.information
         if not chosen.weight:
             return None
         graph = source_of(self.module)
-        feature, token = (graph[graph.outputs[k]].shape for k in ("mask_feature", "audio_token"))
-        return MutualInformation(chosen.estimator, pixel_dim=feature[0], audio_dim=token[-1], bank_size=chosen.bank)
+        shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
+        return information.term(chosen.estimator, shapes, level=chosen.level, bank_size=chosen.bank)
+
+    def _freeze(self) -> None:
+        still = ("backbone",) if self.step < self.thaw else ()
+        freeze(self.module, (*self.frozen, *still))
 
     def restore(self) -> None:
         state = checkpoint.load(self.folder)
@@ -142,14 +147,14 @@ class Trainer:
 
     def loss(self, batch: dict[str, Tensor], clip_idx: Tensor) -> tuple[Tensor, dict[str, float]]:
         outputs = self.module(image=batch["image"], logmel=batch["logmel"])
-        logits = outputs["mask"]
-        parts = mixed(logits if logits.shape[1] > 1 else logits[:, 0], batch["mask"], self.settings.loss)
+        target, labelled = batch["mask"], batch["labelled"]
+        parts = objective(
+            outputs, target, self.settings.loss, clip=clip_idx, generator=self.generator, labelled=labelled
+        )
         total = parts["loss"]
         shown = {k: float(v.detach()) for k, v in parts.items() if k != "loss"}
         if self.information is not None:
-            nats = self.information(
-                outputs["mask_feature"], outputs["audio_token"].flatten(1), batch["mask"], clip_idx, self.generator
-            )
+            nats = self.information(outputs, target, clip_idx, self.generator, labelled)
             total = total - self.settings.information.weight * nats
             shown["information"] = float(nats.detach())
         count = self.counts.take()
@@ -161,7 +166,7 @@ class Trainer:
     def run(self, progress: Progress, label: str) -> None:
         """Train to the last step. Ctrl-C saves; ``stop_after`` steps of this process end it with ``Stopped``."""
         train = self.settings.train
-        self.module.train()
+        self._freeze()
         task = progress.add_task(label, total=self.total, completed=self.step, note="")
         started, first = time.perf_counter() - self.seconds, self.step
         log = _Log(self.folder, self.step)
@@ -169,7 +174,9 @@ class Trainer:
             for clip_idx, frame_idx in self._batches():
                 batch = self.fabric.to_device(self.clips.frame_batch(clip_idx, frame_idx))
                 if isinstance(self.settings, AnnSettings) and self.settings.deaf:
-                    batch["logmel"] = batch["logmel"].roll(1, 0)
+                    batch["logmel"] = batch["logmel"].roll(self.window, 0)
+                if self.step == self.thaw:
+                    self._freeze()
                 self._update(batch, clip_idx)
                 self.seconds = time.perf_counter() - started
                 self.step += 1
@@ -190,18 +197,19 @@ class Trainer:
         self.module.eval()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = training_order(self.clips, self.settings.train.batch, self.settings.seed)
+        order = training_order(self.clips, self.settings.train.batch, self.settings.seed, self.window)
         return islice(order, self.step, self.total)
 
     def _update(self, batch: dict[str, Tensor], clip_idx: Tensor) -> None:
         train = self.settings.train
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.total, train)
+            group["lr"] = learning_rate(self.step, self.total, train) * group["share"]
         total, self.losses = self.loss(batch, clip_idx)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
-        nn.utils.clip_grad_norm_(parameters, train.clip)
+        if train.clip:
+            parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
+            nn.utils.clip_grad_norm_(parameters, train.clip)
         self.optimizer.step()
 
 

@@ -17,7 +17,8 @@ def main() -> int:
         prog="python -m graph", description="Print a network of the toolkit.", allow_abbrev=False
     )
     parser.add_argument("model", help=", ".join(MODELS))
-    parser.add_argument("--spec", default="tiny", help="; ".join(f"{n}: {', '.join(f.specs)}" for n, f in FAMILIES.items()))
+    specs = "; ".join(f"{name}: {', '.join(family.specs)}" for name, family in FAMILIES.items())
+    parser.add_argument("--spec", default="tiny", help=specs)
     parser.add_argument("--levels", type=int, default=0, help="print it spiking, with counts up to this")
     parser.add_argument("--steps", type=int, default=1, help="time steps of the neurons")
     chosen = parser.parse_args()

@@ -31,7 +31,9 @@ def conv_block(
     """Conv (name.0), norm (name.1), activation (name.2) on a map; ``fn=None`` leaves the activation out."""
     with g.scope(name):
         shifted = spec.norm != "batch"  # a batch norm's shift would make a bias idle
-        op = Conv(cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=shifted)
+        op = Conv(
+            cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=shifted
+        )
         y = norm(g, "1", g("0", op, x), spec, axis=0)
         return y if fn is None else act(g, "2", y, spec, axis=0, fn=fn)
 
@@ -103,10 +105,14 @@ def _linear_attention(g: Graph, q: str, k: str, v: str, spec: BaseSpec) -> str:
     return g("mixed", MatMul(inner=head, scale=2.0 ** -round(log2(keys * isqrt(head)))), qh, states)
 
 
+def hidden_norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1) -> str:
+    """In front of a hidden activation: where batch norms fold away, or the spec asks for one."""
+    return norm(g, name, x, spec, axis=axis) if spec.norm == "batch" or spec.hidden_norms else x
+
+
 def feed_forward(g: Graph, x: str, width: int, spec: BaseSpec, *, fn: str = "") -> str:
     """linear2(act(linear1(x))); ``fn``: the activation, if not the spec's."""
     y = linear(g, "linear1", x, width)
-    if spec.norm == "batch":
-        y = norm(g, "hidden_norm", y, spec)
+    y = hidden_norm(g, "hidden_norm", y, spec)
     y = dropped(g, "ffn_drop", act(g, "act", y, spec, fn=fn), spec)
     return linear(g, "linear2", y, g[x].shape[-1])

@@ -88,11 +88,12 @@ class Graph(Mapping[str, Node]):
 
     def output(self, name: str, value: str, *, training: bool = False) -> None:
         """Name a result of the graph; a ``training`` result is dropped when it is not asked for."""
-        with self._root():
+        with self.root():
             self.outputs[name] = self(f"out_{name}", Output(training=training), value)
 
     @contextmanager
-    def _root(self) -> Iterator[None]:
+    def root(self) -> Iterator[None]:
+        """Names without a prefix, whatever scope this is called in."""
         outer, self._prefix = self._prefix, ""
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lcm
 
 from graph.graph import Graph
 from graph.ops import Firing, Fold, Input, Unfold
@@ -37,7 +38,8 @@ def infer(graph: Graph) -> dict[str, Value]:
 
 
 def clip_frames(graph: Graph) -> dict[str, int]:
-    """Of how many frames one row of each value's batch is made. Frames and clips meet at ``Unfold`` and ``Fold`` only."""
+    """Of how many frames one row of each value's batch is made. Rows of different kinds meet at no op but these two,
+    ``Unfold`` and ``Fold``."""
     frames: dict[str, int] = {}
     for node in graph.nodes.values():
         given = {frames[a] for a in node.args} - {0}
@@ -50,6 +52,11 @@ def clip_frames(graph: Graph) -> dict[str, int]:
         else:
             frames[node.name] = max(given, default=0)
     return frames
+
+
+def window(graph: Graph) -> int:
+    """How many frames in a row the network needs at once: 1, unless it looks at neighbours."""
+    return lcm(*(max(f, 1) for f in clip_frames(graph).values()))
 
 
 def frame_macs(graph: Graph) -> dict[str, int]:

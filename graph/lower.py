@@ -36,7 +36,7 @@ class _Lowering:
         if isinstance(made, nn.Parameter):
             stored = self.fx.create_node("get_attr", node.weights, name=f"{label}_stored")
             return self.fx.create_node("call_function", torch.unsqueeze, (stored, 0), name=label)
-        return self.fx.create_node("call_module", node.weights, args, name=label)
+        return self.fx.create_node("call_module", node.weights, args, dict(node.op.keywords()), label)
 
     def _made(self, node: Node) -> nn.Module | nn.Parameter | Call:
         if node.weights in self.modules:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import act, attention, conv_block, feed_forward, linear, norm, sublayer
+from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, linear, norm, sublayer
 from graph.deformable import TOKENS as TOKENS
 from graph.deformable import deformable_encoder, spans
 from graph.graph import Graph
@@ -58,7 +58,9 @@ def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
             fused = fusion(g, feature, audio, spec)
         logits = mask_head(g, queries, fused.feature, spec)
     g.output("mask", logits)
-    for key, value in {"mask_feature": feature, "fused_feature": fused.feature, "audio_token": audio, **fused.training}.items():
+    named = {f"level_{i}": level for i, level in enumerate(levels)}
+    named |= {"mask_feature": feature, "fused_feature": fused.feature, "audio_token": audio, **fused.training}
+    for key, value in named.items():
         g.output(key, value, training=True)
     return g
 
@@ -150,6 +152,7 @@ def mask_head(g: Graph, queries: str, feature: str, spec: Spec) -> str:
             (spec.mlp, spec.mlp, spec.mask_dim) if not spec.pre_norm else (spec.mlp, spec.mask_dim)
         ):
             if i:
+                maps = norm(g, f"hidden_norm{i - 1}", maps, spec, axis=0) if spec.hidden_norms else maps
                 maps = act(g, f"act{i}", maps, spec, axis=0, fn="relu")
             maps = g(f"{i}", Conv(cin=g[maps].shape[0], cout=cout, bias=True), maps)
             if spec.norm == "batch":
@@ -175,7 +178,7 @@ def fc(g: Graph, x: str, spec: Spec) -> str:
         else:
             x = g("1", Upsample(factor=stride), x)
         x = conv3("2", x, narrow)
-        x = norm(g, "norm2", x, spec, axis=0) if spec.norm == "batch" else x
+        x = hidden_norm(g, "norm2", x, spec, axis=0)
         x = act(g, "3", x, spec, axis=0, fn="relu")
         x = g("4", Conv(cin=narrow, cout=spec.classes, bias=spec.upsample_last, init="small"), x)
         return g("up", Upsample(factor=stride), x) if spec.upsample_last else x

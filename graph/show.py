@@ -40,5 +40,6 @@ def table(graph: Graph) -> str:
         )
     widths = [max(len(r[i]) for r in rows) for i in range(6)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(r[:6], widths, strict=True)), *r[6:]]).rstrip() for r in rows]
-    lines.append(f"{graph.name}: {len(graph)} nodes, {sum(macs.values()):,} MACs a frame, {graph.parameters():,} parameters")
+    total, parameters = sum(macs.values()), graph.parameters()
+    lines.append(f"{graph.name}: {len(graph)} nodes, {total:,} MACs a frame, {parameters:,} parameters")
     return "\n".join(lines)

@@ -11,12 +11,14 @@ class BaseSpec:
     """Official values are the defaults; the backbone named ``tiny`` takes its widths from ``widths``.
 
     ``classes``: channels of the mask, 1 is binary. ``frames``: of a clip, where a family mixes them.
+    ``audio_patch``, ``audio_depth``, ``audio_heads``: of an audio transformer (CED), whose width is ``audio_dim``.
     ``frozen``: prefixes of names whose parameters do not train and whose norms keep their statistics.
     ``norm``: "layer" (the papers) or "batch" (folds away in an SNN). ``pre_norm``: x + f(norm(x)) instead of
     norm(x + f(x)); positions are then added once, to the stream. ``attention``: "softmax", or "linear": Q (K^T V).
     ``score``: how deformable attention weights are made. ``gate``: "sigmoid" or "hard". ``ceiling``: clips every ReLU
     (0: not). ``offset_bits`` > 0 puts sampling offsets on a grid of 2**-bits pixels,
     ``position_bits`` the position codes on one of 2**-bits. ``grid``: images and log-mels come on a dyadic grid too.
+    ``hidden_norms``: a norm in front of every hidden activation, as spiking networks want.
     """
 
     image: int = 224
@@ -30,6 +32,9 @@ class BaseSpec:
     audio: str = "vggish"
     audio_widths: tuple[int, ...] = (64, 128, 256, 512)
     audio_dim: int = 128
+    audio_patch: int = 16
+    audio_depth: int = 12
+    audio_heads: int = 4
     hidden: int = 256
     heads: int = 8
     points: int = 4
@@ -44,6 +49,7 @@ class BaseSpec:
     offset_bits: int = 0
     position_bits: int = 0
     grid: bool = False
+    hidden_norms: bool = False
 
     @property
     def strides(self) -> tuple[int, int, int, int]:
@@ -60,7 +66,8 @@ class BaseSpec:
 class Spec(BaseSpec):
     """``query_init``: "small" lets the sound, not the table, decide what a query is from the first step on.
     ``early_audio``: the sound is also added to the encoder's tokens, so that its feed-forward layers can match it with
-    what is seen. ``upsample_last``: predict at the resolution of the mask feature and interpolate the logits.
+    what is seen. ``joint_critic``: MI-AVS's critic reads pixel and sound in one matrix, as published, not in two.
+    ``upsample_last``: predict at the resolution of the mask feature and interpolate the logits.
     """
 
     mask_dim: int = 256
@@ -75,6 +82,7 @@ class Spec(BaseSpec):
     mlp: int = 2048
     fc: tuple[int, int] = (128, 32)
     critic: tuple[int, int] = (128, 64)
+    joint_critic: bool = False
     upsample_last: bool = False
 
 
@@ -116,4 +124,9 @@ TINY = Spec(
     grid=True,
     upsample_last=True,
 )
-SPECS: dict[str, Spec] = {"full": FULL, "tiny": TINY, "micro": replace(TINY, image=32, widths=(4, 6, 8, 10), hidden=8)}
+SPECS: dict[str, Spec] = {
+    "full": FULL,
+    "tiny": TINY,
+    "released": replace(FULL, hidden_norms=True, joint_critic=True),
+    "micro": replace(TINY, image=32, widths=(4, 6, 8, 10), hidden=8),
+}

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from math import pi
+
 import torch
 from torch import Tensor, nn
 
 from graph import ops
 
+SINE_EPS = 1e-6
 
-def sine_positions(height: int, width: int, channels: int, temperature: float = 10_000.0) -> Tensor:
-    """[H W, C]: sin and cos of the row (first half of C) and of the column, counted from 1, not normalised."""
+
+def sine_positions(
+    height: int, width: int, channels: int, temperature: float = 10_000.0, *, normalised: bool = False
+) -> Tensor:
+    """[H W, C]: sin and cos of the row (first half of C) and of the column, counted from 1; ``normalised``: the last
+    row, and the last column, is at 2 pi."""
     half = channels // 2
     frequency = temperature ** (2 * (torch.arange(half) // 2) / half)
 
     def encode(n: int) -> Tensor:
-        phase = torch.arange(1, n + 1)[:, None] / frequency
+        place = torch.arange(1, n + 1) * (2 * pi / (n + SINE_EPS) if normalised else 1.0)
+        phase = place[:, None] / frequency
         return torch.stack([phase[:, 0::2].sin(), phase[:, 1::2].cos()], -1).flatten(1)
 
     rows = encode(height)[:, None].expand(height, width, half)
@@ -31,11 +41,16 @@ def reference_points(levels: tuple[tuple[int, ...], ...]) -> Tensor:
     return torch.cat(centres)[:, None].expand(-1, len(levels), 2).contiguous()
 
 
-def _sine(op: ops.Const) -> Tensor:
-    return torch.cat([sine_positions(h, w, op.dims[-1]) for h, w in op.levels])
+def _sine(op: ops.Const, normalised: bool = False) -> Tensor:
+    return torch.cat([sine_positions(h, w, op.dims[-1], normalised=normalised) for h, w in op.levels])
 
 
-RECIPES = {"sine": _sine, "reference": lambda op: reference_points(op.levels)}
+RECIPES: dict[str, Callable[[ops.Const], Tensor]] = {
+    "zeros": lambda op: torch.zeros(op.dims),
+    "sine": _sine,
+    "sine_normalised": partial(_sine, normalised=True),
+    "reference": lambda op: reference_points(op.levels),
+}
 
 
 class Constant(nn.Module):

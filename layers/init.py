@@ -14,6 +14,7 @@ INIT: dict[str, Callable[[torch.Tensor], object]] = {
     "normal": nn.init.normal_,
     "small": partial(nn.init.normal_, std=0.02),
     "zeros": nn.init.zeros_,
+    "unit": nn.init.uniform_,
 }
 
 

@@ -29,7 +29,7 @@ def gain_shift_scale(op: ops.Firing) -> tuple[float, float, float]:
     """How each op reads its input and scales its counts: a gate is centred on one half, a score is under 2**-k."""
     if isinstance(op, ops.Gate):
         return (0.25 if op.fn == "sigmoid" else 1.0), 0.5, 1.0
-    return 1.0, 0.0, op.scale if isinstance(op, ops.Score) else 1.0
+    return 1.0, 0.0, op.scale if isinstance(op, ops.Act | ops.Score) else 1.0
 
 
 class SpikeSite(nn.Module):

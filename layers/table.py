@@ -9,7 +9,7 @@ from torch import nn
 
 from graph import ops
 from graph.dialect import Call, Dialect
-from layers import consts, deform_grid, quantise, views, weighted
+from layers import codebook, consts, deform_grid, quantise, views, weighted
 
 
 def _param(op: ops.Param) -> nn.Parameter:
@@ -42,6 +42,8 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Mask: lambda op: Call(views.masked, (op.threshold,)),
             ops.MatMul: lambda op: Call(views.matmul, (op.scale,) if op.scale != 1.0 else ()),
             ops.DeformSample: lambda op: Call(deform_grid.deform_sample_grid, (op.levels,)),
+            ops.Codebook: codebook.Codebook,
+            ops.SquaredError: lambda op: Call(codebook.squared_error, (op.weight,)),
             ops.Add: lambda op: Call(operator.add),
             ops.Mul: lambda op: Call(operator.mul),
             ops.Concat: views.concat,
@@ -52,6 +54,7 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Upsample: views.upsample,
             ops.Downsample: views.downsample,
             ops.Pad: views.pad,
+            ops.Resize: views.resize,
             ops.Unfold: lambda op: Call(views.to_clips, (op.frames,)),
             ops.Fold: lambda op: Call(views.to_frames),
             ops.Quantize: quantize,

@@ -72,6 +72,10 @@ def downsample(op: ops.Downsample) -> Call:
     return Call(every, (op.divisor, op.divisor // 2 if op.mode == "bilinear" else 0))
 
 
+def resize(op: ops.Resize) -> Call:
+    return Call(F.interpolate, (), {"size": op.size, "mode": "nearest"})
+
+
 def pad(op: ops.Pad) -> Call:
     return Call(F.pad, ((op.before, op.after, op.before, op.after),))
 
@@ -98,10 +102,13 @@ def mean_over_steps(x: Tensor, steps: int) -> Tensor:
     return x.unflatten(0, (steps, -1)).mean(0)
 
 
+BLOCKED = -1e4  # nothing is left of it behind a softmax, and a membrane that integrates it stays a number
+
+
 def masked(scores: Tensor, mask: Tensor, threshold: float) -> Tensor:
     keep = mask >= threshold
     keep = keep | ~keep.any(-1, keepdim=True)
-    return scores.masked_fill(~keep, float("-inf"))
+    return scores.masked_fill(~keep, BLOCKED)
 
 
 def matmul(a: Tensor, b: Tensor, scale: float = 1.0) -> Tensor:

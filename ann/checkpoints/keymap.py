@@ -1,14 +1,16 @@
-"""``KeyMap``: an official checkpoint's keys -> ours, strictly. Every key of theirs is loaded or explained; ours fill up.
+"""``KeyMap``: an official checkpoint's keys -> ours, strictly: every key of theirs is loaded or explained.
 
 A rule is a regular expression on the official key, and the keys of ours that it becomes; ``\\1`` in those is a group of
-the expression. A packed tensor becomes several: ``Part("layers.\\1.q_proj.weight", 0, of=3)`` is its first third. Axes of length one may differ (a 1x1 convolution is a linear layer).
+the expression. A packed tensor becomes several: ``Part("layers.\\1.q_proj.weight", 0, of=3)`` is its first third. Axes
+of length one may differ (a 1x1 convolution is a linear layer).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from torch import Tensor
@@ -37,7 +39,7 @@ class Rule:
 
     def parts(self, match: re.Match[str]) -> list[Part]:
         parts = [t if isinstance(t, Part) else Part(t) for t in self.targets]
-        return [Part(match.expand(p.target), p.index, p.of, p.axis) for p in parts]
+        return [replace(p, target=match.expand(p.target)) for p in parts]
 
 
 def rule(pattern: str, *targets: str | Part) -> Rule:
@@ -67,6 +69,12 @@ class Translated:
     state: dict[str, Tensor]
     loaded: tuple[str, ...]
     unused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        reasons = Counter(self.unused.values())
+        rest = "".join(f"; {count} unused: {why}" for why, count in reasons.items())
+        return f"{len(self.loaded)} official tensors loaded{rest}"
 
 
 def _reason(key: str, reasons: tuple[tuple[str, str], ...]) -> str | None:

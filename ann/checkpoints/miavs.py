@@ -17,4 +17,22 @@ FUSION: tuple[Rule, ...] = (
     rule(rf"head\.fusion_block\.mine\.(fc[23])\.{WB}", rf"{MINE}\1.\2"),
     rule(rf"head\.fusion_block\.proj\.{WB}", r"head.fusion_block.proj.\1"),
 )
+RELEASED: tuple[Rule, ...] = (
+    rule(rf"head\.fusion_block\.mine\.fc1\.{WB}", rf"{MINE}fc1.\1"),
+    rule(
+        rf"head\.transformer\.(encoder|decoder)\.layers\.(\d+)\.pre_activation_norm\.{WB}",
+        r"head.transformer.\1.layers.\2.hidden_norm.\3",
+    ),
+    rule(rf"head\.query_generator\.layers\.(\d+)\.ffn\.1\.{WB}", r"head.query_generator.layers.\1.ffn.hidden_norm.\2"),
+    rule(rf"head\.query_generator\.layers\.(\d+)\.ffn\.3\.{WB}", r"head.query_generator.layers.\1.ffn.linear2.\2"),
+    rule(rf"head\.mlp\.norms\.([01])\.{WB}", r"head.mlp.layers.hidden_norm\1.\2"),
+    rule(rf"head\.fusion_block\.mine\.norm([12])\.{WB}", rf"{MINE}norm\1.\2"),
+    rule(rf"head\.fusion_block\.pre_spike_norm\.{WB}", r"head.fusion_block.gate_norm.\1"),
+    rule(rf"head\.fc\.3\.{WB}", r"head.fc.norm2.\1"),
+    rule(r"head\.fc\.5\.weight", "head.fc.4.weight"),
+)
+SITES = ((r"sites\..*", "the neurons' step, which is 1 in the published network"),)
 PVT = KeyMap("miavs", (*pvt_rules("backbone.", "backbone."), *SHARED, *FUSION), UNUSED)
+SNN = KeyMap(
+    "miavs", (*RELEASED, *pvt_rules("backbone.", "backbone."), *SHARED, *FUSION), UNUSED, (*KeyMap.own, *SITES)
+)

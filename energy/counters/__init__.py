@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from energy.columns import Counts
-from energy.counters import deform, elementwise, neurons, products, weighted
+from energy.counters import codebook, deform, elementwise, neurons, products, weighted
 from energy.observe import Seen
 from graph import ops
 from graph.values import Clock
@@ -15,6 +15,8 @@ COUNTERS: dict[type[ops.Op], Callable[[Seen], Counts]] = {
     ops.Linear: weighted.synapses,
     ops.MatMul: products.matmul,
     ops.DeformSample: deform.sampling,
+    ops.Codebook: codebook.nearest,
+    ops.SquaredError: codebook.squared_error,
     ops.Act: neurons.act,
     ops.Gate: neurons.gate,
     ops.Score: neurons.score,
@@ -32,6 +34,7 @@ COUNTERS: dict[type[ops.Op], Callable[[Seen], Counts]] = {
     ops.Concat: elementwise.nothing,
     ops.Slice: elementwise.nothing,
     ops.Pad: elementwise.nothing,
+    ops.Resize: elementwise.nothing,
     ops.View: elementwise.nothing,
     ops.Fold: elementwise.nothing,
     ops.Unfold: elementwise.nothing,

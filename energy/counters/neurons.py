@@ -78,6 +78,12 @@ def _softmax(seen: Seen) -> Counts:
     return Counts(cmp=size, fadd=2 * size, mul=size, transcendental=size + rows)
 
 
+def _share(seen: Seen) -> Counts:
+    """A count's compares, the row's sum, and a multiply by its reciprocal."""
+    size, rows = seen.elements, seen.elements // seen.node.shape[-1]
+    return Counts(cmp=int(seen.op.ceiling) * size, fadd=size, mul=size, transcendental=rows)
+
+
 def _gelu(seen: Seen) -> Counts:
     return Counts(transcendental=seen.elements, mul=3 * seen.elements, fadd=seen.elements)
 
@@ -91,7 +97,7 @@ GATES: dict[str, Callable[[Seen], Counts]] = {
     "sigmoid": lambda seen: Counts(transcendental=2 * seen.elements, fadd=seen.elements),
     "hard": lambda seen: Counts(fadd=seen.elements, cmp=2 * seen.elements),
 }
-SCORES: dict[str, Callable[[Seen], Counts]] = {"softmax": _softmax, "relu": _scaled}
+SCORES: dict[str, Callable[[Seen], Counts]] = {"softmax": _softmax, "relu": _scaled, "share": _share}
 
 
 def _fired(seen: Seen, table: dict[str, Callable[[Seen], Counts]]) -> Counts:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.parity import mask_transformer
+from experiments.parity import av2ts, etavs, mask_transformer
 from experiments.parity.cases import Case
 from experiments.parity.run import Measured
 
-CASES: dict[str, Case] = {**mask_transformer.CASES}
+CASES: dict[str, Case] = {**mask_transformer.CASES, **etavs.CASES, **av2ts.CASES}
 TABLES: tuple[Callable[[Path], list[Measured]], ...] = ()

@@ -4,6 +4,7 @@ After stage i (0 to 3) a backbone calls ``after(i, feature)`` and goes on with w
 write into the features between the stages. Names are timm's parameter prefixes.
 """
 
+from graph.backbones.ced import ced
 from graph.backbones.efficientnet import EFFICIENTNET
 from graph.backbones.kinds import After, AudioNet, Backbone, unchanged
 from graph.backbones.pvt_v2 import PVT_V2
@@ -12,6 +13,6 @@ from graph.backbones.tiny import tiny, tiny_audio
 from graph.backbones.vggish import vggish
 
 BACKBONES: dict[str, Backbone] = {"tiny": tiny, "resnet50": resnet50, **PVT_V2, **EFFICIENTNET}
-AUDIO: dict[str, AudioNet] = {"tiny_audio": tiny_audio, "vggish": vggish}
+AUDIO: dict[str, AudioNet] = {"tiny_audio": tiny_audio, "vggish": vggish, "ced_mini": ced}
 
 __all__ = ["AUDIO", "BACKBONES", "After", "AudioNet", "Backbone", "unchanged"]

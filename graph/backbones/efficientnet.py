@@ -5,8 +5,8 @@ image [3, H, W] -> stem 3x3 / 2 -> blocks.0 to blocks.6; the features are those 
 
     y = bn3(conv_pwl(relu6(bn2(conv_dw(relu6(bn1(conv_pw x))))))),  plus x where the shapes agree
 
-Two variants: ``efficientnet_lite0`` pads k // 2 on all sides; ``tf_efficientnet_lite0`` pads as TensorFlow does, ceil(n /
-stride) outputs with the odd row and column at the end, and its norms add 1e-3 to the variance.
+Two variants: ``efficientnet_lite0`` pads k // 2 on all sides; ``tf_efficientnet_lite0`` pads as TensorFlow does, for
+ceil(n / stride) outputs with the odd row and column at the end, and its norms add 1e-3 to the variance.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Variant:
         if self.same and stride > 1:
             sides = {same_padding(n, kernel, stride) for n in lengths}
             if len(sides) > 1:
-                raise ValueError(f"node '{name}' needs different padding along {lengths[0]} rows and {lengths[1]} columns")
+                raise ValueError(
+                    f"node '{name}' needs different padding along {lengths[0]} rows and {lengths[1]} columns"
+                )
             padding, ((before, after),) = 0, sides
             x = g(f"{name}_pad", Pad(before=before, after=after), x)
         size = (kernel, kernel)

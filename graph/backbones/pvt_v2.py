@@ -6,7 +6,7 @@ A stage is an overlapping patch embedding, then blocks on tokens [N, C], then a 
     attn: softmax(q k^T / sqrt d) v, with k and v read from the map after an R x R convolution of stride R
     mlp:  fc2(gelu(dwconv3x3(fc1 x)))
 
-Norms are LayerNorms, whatever the spec's norm is: eps 1e-6 in the stream, 1e-5 in the patch embedding and behind ``sr``.
+Norms are LayerNorms, whatever the spec's norm is: eps 1e-6 in the stream, 1e-5 in patch embeddings and behind ``sr``.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ def _layer_norm(g: Graph, name: str, x: str, eps: float) -> str:
 def _patch_embed(g: Graph, name: str, x: str, cout: int, kernel: int, stride: int) -> tuple[str, tuple[int, int]]:
     """Tokens [N, C] of a map, and its height and width."""
     with g.scope(name):
-        op = Conv(
-            cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=True
-        )
+        op = Conv(cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=True)
         y = g("proj", op, x)
         _, height, width = g[y].shape
         return _layer_norm(g, "norm", g("tokens", View(pattern=TOKENS), y), INNER_EPS), (height, width)

@@ -8,8 +8,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from graph.graph import Graph
+from graph.models.av2ts import AV2TS_SPECS, av2ts
 from graph.models.avsegformer import avsegformer
+from graph.models.etavs import etavs
+from graph.models.etavs_spec import ETAVS_SPECS
 from graph.models.miavs import miavs
+from graph.models.qsd import qsd
+from graph.models.qsd_spec import QSD_SPECS
 from graph.spec import SPECS, BaseSpec, Spec
 
 
@@ -24,6 +29,9 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "avsegformer": Family(avsegformer, SPECS),
     "miavs": Family(miavs, SPECS),
+    "etavs": Family(etavs, ETAVS_SPECS),
+    "av2ts": Family(av2ts, AV2TS_SPECS),
+    "qsd": Family(qsd, QSD_SPECS),
 }
 MODELS = tuple(FAMILIES)
 

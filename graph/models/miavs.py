@@ -8,11 +8,21 @@ that the half that reads the sound is computed once and not once a pixel.
 
 from __future__ import annotations
 
-from graph.blocks import act, linear, norm
+from graph.blocks import act, hidden_norm, linear, norm
 from graph.graph import Graph
 from graph.mask_transformer import TOKENS, Fused, build
-from graph.ops import Add, Gate, MatMul, Mul, View
+from graph.ops import Add, Concat, Const, Gate, MatMul, Mul, View
 from graph.spec import Spec
+
+
+def _apart(g: Graph, pixels: str, audio: str, width: int) -> str:
+    return g("fc1_sum", Add(), linear(g, "fc1_pixels", pixels, width), linear(g, "fc1_audio", audio, width, bias=False))
+
+
+def _jointly(g: Graph, pixels: str, audio: str, width: int) -> str:
+    """The sound beside every pixel."""
+    nothing = g("nothing", Const(recipe="zeros", dims=(g[pixels].shape[0], g[audio].shape[-1])))
+    return linear(g, "fc1", g("pairs", Concat(axis=-1), pixels, g("audio_everywhere", Add(), nothing, audio)), width)
 
 
 def information(g: Graph, feature: str, audio: str, spec: Spec) -> Fused:
@@ -22,22 +32,18 @@ def information(g: Graph, feature: str, audio: str, spec: Spec) -> Fused:
         audio = linear(g, "audio_proj", audio, spec.mask_dim)
         audio = norm(g, "audio_norm", audio, spec)
     with g.scope("mine"):
-        hidden = g(
-            "fc1_sum",
-            Add(),
-            linear(g, "fc1_pixels", pixels, spec.critic[0]),
-            linear(g, "fc1_audio", audio, spec.critic[0], bias=False),
-        )
+        hidden = (_jointly if spec.joint_critic else _apart)(g, pixels, audio, spec.critic[0])
         for i, width in enumerate(spec.critic, 1):
             hidden = hidden if i == 1 else linear(g, f"fc{i}", hidden, width)
-            if spec.norm == "batch":
-                hidden = norm(g, f"norm{i}", hidden, spec)
+            hidden = hidden_norm(g, f"norm{i}", hidden, spec)
             hidden = act(g, f"act{i}", hidden, spec, fn="relu")
         score = linear(g, "fc3", hidden, 1)
     row = g("score_row", View(pattern="n 1 -> 1 n"), score)
     scale = 1.0 / count if spec.pre_norm else 1.0
     pooled = g("pooled", MatMul(inner=count, scale=scale), row, pixels)
-    gate = g("gate", Gate(fn=spec.gate), linear(g, "proj", pooled, spec.mask_dim))
+    gate = linear(g, "proj", pooled, spec.mask_dim)
+    gate = norm(g, "gate_norm", gate, spec) if spec.hidden_norms else gate
+    gate = g("gate", Gate(fn=spec.gate), gate)
     gate = g("channels", View(pattern="1 c -> c 1 1"), gate)
     return Fused(g("gated", Mul(), feature, gate), {"mi_map": score})
 

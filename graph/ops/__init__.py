@@ -1,6 +1,7 @@
 """The vocabulary of the graph: about thirty frozen ops, no tensors in them."""
 
 from graph.ops.base import REGISTRY, Fanout, Op, size
+from graph.ops.codebook import Codebook, SquaredError
 from graph.ops.firing import Act, Firing, Gate, Mask, Score, Site
 from graph.ops.layout import (
     Concat,
@@ -13,6 +14,7 @@ from graph.ops.layout import (
     Pool,
     Quantize,
     Reduce,
+    Resize,
     Slice,
     Unfold,
     Upsample,
@@ -28,6 +30,7 @@ __all__ = [
     "REGISTRY",
     "Act",
     "Add",
+    "Codebook",
     "Concat",
     "Const",
     "Conv",
@@ -54,9 +57,11 @@ __all__ = [
     "Pool",
     "Quantize",
     "Reduce",
+    "Resize",
     "Score",
     "Site",
     "Slice",
+    "SquaredError",
     "Unfold",
     "Upsample",
     "View",

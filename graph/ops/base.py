@@ -11,6 +11,7 @@ Every op answers five questions from shapes alone (without the batch dimension):
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -59,6 +60,10 @@ class Op:
 
     def parameters(self) -> int:
         return 0
+
+    def keywords(self) -> Mapping[str, bool]:
+        """What a node says to its module at each call beside its inputs; nodes that share a module may differ in it."""
+        return {}
 
 
 class Keep:

@@ -58,11 +58,15 @@ class Firing(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Act(Firing):
-    """y = fn(x), fn in {relu, gelu, identity}; ``ceiling`` > 0 clips it from above, as a neuron does at D counts."""
+    """y = scale fn(x), fn in {relu, gelu, identity}; ``ceiling`` > 0 clips fn from above, as a neuron does at D counts.
+
+    As a neuron: scale * count * step, with a ``scale`` other than 1 where the published unit is a fraction of a count.
+    """
 
     fn: str = "relu"
     axis: int = 0
     ceiling: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,8 @@ class Gate(Firing):
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Firing):
-    """Attention weights over the last axis: softmax(x), or ``relu``: scale * clip(x, 0, ceiling).
+    """Attention weights over the last axis: softmax(x), or ``relu``: scale * clip(x, 0, ceiling), or ``share``:
+    n / sum(n) of n = round(clip(x, 0, ceiling)), which is real again, and has no gradient.
 
     As a neuron (``count``): scale * count, with scale a power of two, so that no division is left.
     """
@@ -87,7 +92,7 @@ class Score(Firing):
 
 @dataclass(frozen=True, kw_only=True)
 class Mask(Op):
-    """y = x where mask >= threshold, -inf elsewhere (masked attention); a row that is masked whole is left open."""
+    """y = x where mask >= threshold, far below zero elsewhere (masked attention); a row masked whole is left open."""
 
     threshold: float = 0.5
     arity = 2

@@ -1,4 +1,4 @@
-"""Layout and resolution: ``View Concat Slice Pad Reduce Pool Upsample Downsample Fold Unfold Drop Quantize``."""
+"""Layout and resolution: ``View Concat Slice Pad Reduce Pool Upsample Downsample Resize Fold Unfold Drop Quantize``."""
 
 from __future__ import annotations
 
@@ -140,6 +140,18 @@ class Downsample(Op):
     def kind(self, *kinds: Kind) -> Kind:
         bound = magnitude(kinds[0])
         return kinds[0] if not self.averages or bound is None else Integer(bound * 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resize(Keep, Op):
+    """[C, H, W] to any height and width, nearest: y[r, c] = x[floor(r H / height), floor(c W / width)]."""
+
+    size: tuple[int, int]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if min(self.size) < 1:
+            raise ValueError(f"Resize to {self.size} leaves nothing of shape {inputs[0]}")
+        return (inputs[0][0], *self.size)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,24 @@
 """Graph -> graph: where it spikes, when it is computed, what can be folded, what still multiplies."""
 
 from graph.passes.clocks import synchronise
+from graph.passes.cost import Cost, cost
 from graph.passes.drive import driven_macs
 from graph.passes.fold import Folding, fold
 from graph.passes.lint import Finding, Lint, lint
+from graph.passes.released import released
 from graph.passes.spikify import SpikeSpec, spikify
 
-__all__ = ["Finding", "Folding", "Lint", "SpikeSpec", "driven_macs", "fold", "lint", "spikify", "synchronise"]
+__all__ = [
+    "Cost",
+    "Finding",
+    "Folding",
+    "Lint",
+    "SpikeSpec",
+    "cost",
+    "driven_macs",
+    "fold",
+    "lint",
+    "released",
+    "spikify",
+    "synchronise",
+]

@@ -11,10 +11,26 @@ from dataclasses import replace
 
 from graph.graph import Graph, Node
 from graph.infer import clip_frames
-from graph.ops import Add, Concat, Conv, Decode, DeformSample, Drop, Expand, Firing, Linear, MatMul, Mul, Output
+from graph.ops import (
+    Add,
+    Codebook,
+    Concat,
+    Conv,
+    Decode,
+    DeformSample,
+    Drop,
+    Expand,
+    Firing,
+    Linear,
+    MatMul,
+    Mul,
+    Output,
+    SquaredError,
+    Unfold,
+)
 from graph.values import Clock
 
-PRODUCTS = (MatMul, DeformSample, Mul)
+PRODUCTS = (MatMul, DeformSample, Mul, Codebook, SquaredError)
 
 
 class _Clocks:
@@ -67,12 +83,20 @@ class _Clocks:
         if have == Clock.STEPPED:
             return self._transition(value, "decoded", Decode(steps=self.out.steps), value)
         if have == Clock.STATIC:
-            value = self._transition(value, "per_frame" if rows == 1 else "per_clip", Expand(to="once"), value, self.like[rows])
+            value = self._transition(
+                value, "per_frame" if rows == 1 else "per_clip", Expand(to="once"), value, self._once(rows)
+            )
         if wanted == Clock.STEPPED:
             return self._transition(value, "stepped", Expand(to="stepped"), value)
         return value
 
-    def _transition(self, value: str, suffix: str, op: Expand | Decode, *args: str) -> str:
+    def _once(self, rows: int) -> str:
+        """A once value of so many frames a row, for its batch; where all clips so far are stepped, frames make one."""
+        if rows not in self.like:
+            self.like[rows] = self._transition(self.like[1], f"clips_of_{rows}", Unfold(frames=rows), self.like[1])
+        return self.like[rows]
+
+    def _transition(self, value: str, suffix: str, op: Expand | Decode | Unfold, *args: str) -> str:
         name = f"{value}_{suffix}"
         if name not in self.made:
             self.out(name, op, *args)

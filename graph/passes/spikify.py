@@ -30,6 +30,7 @@ from graph.ops import (
     Op,
     Pad,
     Pool,
+    Resize,
     Score,
     Site,
     Slice,
@@ -66,7 +67,7 @@ def _keeps_spikes(op: Op) -> bool:
         return not op.averages
     if isinstance(op, Pool):
         return op.fn == "max"
-    return isinstance(op, View | Slice | Pad | Fold | Unfold | Drop)
+    return isinstance(op, View | Slice | Pad | Resize | Fold | Unfold | Drop)
 
 
 def _power_of_two(step: float) -> float:
@@ -112,11 +113,11 @@ class _Rewrite:
         return isinstance(op, MatMul) and isinstance(self.source[arg].op, MatMul)
 
     def _input_layer(self, op: Op, args: tuple[str, ...]) -> bool:
-        """A Conv or Linear that reads an Input through layout ops alone."""
+        """A Conv or Linear that reads an Input through layout ops and fixed affine norms (CED's) alone."""
         if not isinstance(op, Conv | Linear):
             return False
         value = self.source[args[0]]
-        while _keeps_spikes(value.op):
+        while _keeps_spikes(value.op) or (isinstance(value.op, Norm) and value.op.foldable):
             value = self.source[value.args[0]]
         return isinstance(value.op, Input)
 

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from avs.losses import LossSpec, bce_loss, ce_loss, dice_loss, feature_dice, foreground_logit, mixed
+from avs.losses import (
+    LossSpec,
+    bce_loss,
+    ce_loss,
+    dice_loss,
+    extra_losses,
+    feature_dice,
+    foreground_logit,
+    mixed,
+)
 
 
 def test_dice_by_hand():
@@ -54,7 +63,19 @@ def test_feature_dice_upsamples_the_channel_mean():
     assert float(feature_dice(feature, target)) < 0.15 < float(feature_dice(-feature, target))
 
 
-@pytest.mark.parametrize("key, value", [("dice", -1.0), ("pos_weight", 0.0)])
+def test_the_feature_has_its_weight():
+    feature, target = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(2)), torch.ones(2, 8, 8)
+    found = mixed(torch.zeros(2, 8, 8), target, LossSpec(bce=0, feature=0.1), feature)
+    torch.testing.assert_close(found["loss"], found["dice"] + 0.1 * feature_dice(feature, target))
+    assert set(mixed(torch.zeros(2, 8, 8), target, LossSpec(bce=0), feature)) == {"loss", "dice"}
+
+
+def test_losses_of_a_network_are_found_by_name_and_averaged():
+    outputs = {"mask": torch.ones(3, 1), "loss_commit": torch.tensor([[1.0], [2.0], [6.0]]), "lossy": torch.ones(3, 1)}
+    assert {name: float(value) for name, value in extra_losses(outputs).items()} == {"commit": 3.0}
+
+
+@pytest.mark.parametrize("key, value", [("dice", -1.0), ("pos_weight", 0.0), ("set", -2.0), ("extra", float("nan"))])
 def test_a_bad_weight_is_named(key, value):
     with pytest.raises(ValueError, match=f"loss.{key}: found {value}"):
         LossSpec(**{key: value})
@@ -65,3 +86,5 @@ def test_impossible_mixes_are_refused():
         LossSpec(dice=0, bce=0)
     with pytest.raises(ValueError, match="set it to 0 if binary"):
         mixed(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), LossSpec(ce=1.0))
+    with pytest.raises(ValueError, match="loss.feature: found no mask feature"):
+        mixed(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), LossSpec(feature=0.1))

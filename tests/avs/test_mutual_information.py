@@ -6,19 +6,8 @@ import pytest
 import torch
 
 from avs.audio_bank import AudioBank
-from avs.mutual_information import (
-    DV,
-    ESTIMATORS,
-    MutualInformation,
-    dv,
-    infonce,
-    jsd,
-    log_mean_exp,
-    pair_scores,
-    sample_pixels,
-    shrink_mask,
-    smile,
-)
+from avs.estimators import DV, EMA_BOUND, ESTIMATORS, dv, infonce, jsd, log_mean_exp, smile
+from avs.mutual_information import MutualInformation, pair_scores, sample_pixels, shrink_mask
 
 
 def gaussians(
@@ -97,10 +86,21 @@ def test_the_running_mean_changes_the_gradient_and_not_the_value():
 def test_dv_module_tracks_the_mean_of_the_exponentials():
     module, joint = DV(decay=0.75), torch.zeros(4)
     module(joint, torch.zeros(4, 3))
-    module(joint, torch.full((4, 3), math.log(5.0)))
-    assert float(module.log_ema) == pytest.approx(math.log(0.75 * 1 + 0.25 * 5))
+    module(joint, torch.full((4, 3), math.log(1.2)))
+    assert float(module.log_ema) == pytest.approx(math.log(0.75 * 1 + 0.25 * 1.2))
+    before = float(module.log_ema)
     module.eval()(joint, torch.full((4, 3), 9.0))
-    assert float(module.log_ema) == pytest.approx(math.log(2.0))
+    assert float(module.log_ema) == before
+
+
+def test_an_outlying_batch_does_not_silence_the_marginals():
+    """Unbounded, a batch of e^20 would leave the second term's gradient below 1 % for two thousand steps."""
+    module, joint = DV(), torch.zeros(4)
+    for score in (0.0, 20.0, 0.0):
+        marginal = torch.full((4, 3), score, requires_grad=True)
+        module(joint, marginal).backward()
+        assert marginal.grad is not None
+        assert math.exp(-EMA_BOUND) - 1e-5 <= -float(marginal.grad.sum()) <= math.exp(EMA_BOUND) + 1e-5
 
 
 def test_bank_is_first_in_first_out_and_detached():

