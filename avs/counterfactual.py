@@ -17,7 +17,7 @@ from torch import Tensor
 
 from avs.audio import LOG_OFFSET
 from avs.clip import Clips
-from avs.normalise import image_to_grid, logmel_to_grid
+from avs.normalise import logmel_to_grid
 
 SILENCE = math.log(LOG_OFFSET)
 
@@ -138,14 +138,16 @@ def donors(clips: Clips, kind: str, seed: int = 0) -> Donors:
     return KINDS[kind](clips, pool, heard, torch.Generator().manual_seed(seed))
 
 
-def counterfactual_batch(clips: Clips, given: Donors, rows: Tensor) -> dict[str, Tensor]:
-    """Rows [B] of the list -> image, logmel and mask, as `Clips.frame_batch` gives them."""
-    logmel = clips.logmel[given.donor_clip[rows], given.donor_frame[rows]]
-    if given.kind == "mute":
-        logmel = torch.full_like(logmel, SILENCE)
-    return {
-        "image": image_to_grid(clips.frames[given.clip_idx[rows], given.frame_idx[rows]]),
-        "logmel": logmel_to_grid(logmel),
-        "mask": given.masks[rows].long(),
-        "labelled": torch.ones(len(rows), dtype=torch.bool),
-    }
+def counterfactual_clips(clips: Clips, given: Donors, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """All frames of the clips ``chosen`` [C], every listed one under its donor's sound, so that a network that looks at
+    neighbours hears them too. -> (image and logmel [C F, ...], rows of the list [M], their places in the batch [M])."""
+    frames = clips.frames_per_clip
+    batch = clips.frame_batch(chosen.repeat_interleave(frames), torch.arange(frames).repeat(len(chosen)))
+    rows = torch.isin(given.clip_idx, chosen).nonzero()[:, 0]
+    position = {int(c): i for i, c in enumerate(chosen)}
+    owners = torch.tensor([position[int(c)] for c in given.clip_idx[rows]], dtype=torch.long)
+    places = owners * frames + given.frame_idx[rows]
+    sound = clips.logmel[given.donor_clip[rows], given.donor_frame[rows]]
+    logmel = batch["logmel"].clone()
+    logmel[places] = logmel_to_grid(torch.full_like(sound, SILENCE) if given.kind == "mute" else sound)
+    return {"image": batch["image"], "logmel": logmel}, rows, places

@@ -72,9 +72,9 @@ def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, seed: int
     listed = donors(clips, kind, seed)
     ious = []
     for chosen in listed.clip_idx.unique().split(max(1, CHUNK // clips.frames_per_clip)):
-        batch, places = counterfactual_clips(clips, listed, chosen)
+        batch, rows, places = counterfactual_clips(clips, listed, chosen)
         logits = foreground_logit(predict(module, batch))[places]
-        ious.append(mask_iou(logits, (batch["listed_mask"] > 0).long()))
+        ious.append(mask_iou(logits, (listed.masks[rows] > 0).long()))
     return float(torch.cat(ious).mean())
 
 

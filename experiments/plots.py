@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from avs.clip import Clips, knows_objects
-from avs.counterfactual import counterfactual_batch, donors
+from avs.counterfactual import counterfactual_clips, donors
 from avs.losses import foreground_logit
 from experiments.dataset import split
 from experiments.errors import UserError
@@ -37,14 +37,16 @@ def rows_of(ann: fx.GraphModule, snn: fx.GraphModule, clips: Clips, count: int) 
     """One row a frame, all of them frames for which a swap donor exists."""
     listed = donors(clips, "swap", 0)
     picks = torch.linspace(0, len(listed) - 1, count).long()
-    swapped = counterfactual_batch(clips, listed, picks)
-    batch = clips.frame_batch(listed.clip_idx[picks], listed.frame_idx[picks])
-    images = clips.frames[listed.clip_idx[picks], listed.frame_idx[picks]].float() / 255
-    found = [foreground_logit(predict(m, b)) > 0 for m, b in ((ann, batch), (snn, batch), (snn, swapped))]
     rows = []
-    for i in range(count):
-        masks = (batch["mask"][i] > 0, *(f[i] for f in found), swapped["mask"][i] > 0)
-        rows.append([images[i].permute(1, 2, 0), *(overlay(images[i], m) for m in masks)])
+    for pick in picks.tolist():
+        clip, frame = int(listed.clip_idx[pick]), int(listed.frame_idx[pick])
+        everywhere = torch.arange(clips.frames_per_clip)
+        batch = clips.frame_batch(torch.full_like(everywhere, clip), everywhere)
+        swapped, _, _ = counterfactual_clips(clips, listed, torch.tensor([clip]))
+        found = [foreground_logit(predict(m, b))[frame] > 0 for m, b in ((ann, batch), (snn, batch), (snn, swapped))]
+        image = clips.frames[clip, frame].float() / 255
+        masks = (batch["mask"][frame] > 0, *found, listed.masks[pick] > 0)
+        rows.append([image.permute(1, 2, 0), *(overlay(image, m) for m in masks)])
     return rows
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from avs.chimes import ChimesSpec, generate
-from avs.counterfactual import counterfactual_batch, donors
+from avs.counterfactual import counterfactual_clips, donors
 from avs.normalise import logmel_to_grid
 
 
@@ -44,21 +44,25 @@ def test_swap_sounds_the_silent_visible_object_alone(name, request):
 
 def test_mute_is_digital_silence(ms3):
     given = donors(ms3, "mute")
-    batch = counterfactual_batch(ms3, given, torch.arange(4))
-    assert torch.equal(batch["logmel"], logmel_to_grid(torch.full((4, 1, 96, 64), math.log(0.01))))
-    assert torch.equal(batch["mask"], ms3.masks[0, :4].long())
+    batch, rows, places = counterfactual_clips(ms3, given, torch.tensor([0]))
+    assert torch.equal(batch["logmel"][places], logmel_to_grid(torch.full((len(rows), 1, 96, 64), math.log(0.01))))
+    assert torch.equal(given.masks[rows], ms3.masks[0, given.frame_idx[rows]])
 
 
 @pytest.mark.parametrize("kind", ["other", "swap", "mute"])
 def test_batch_has_the_frames_own_picture_and_the_donors_sound(ms3, kind):
-    given, chosen = donors(ms3, kind, seed=2), torch.tensor([5, 17, 80])
-    batch = counterfactual_batch(ms3, given, chosen)
-    own = ms3.frame_batch(given.clip_idx[chosen], given.frame_idx[chosen])
-    lent = ms3.frame_batch(given.donor_clip[chosen], given.donor_frame[chosen])
-    assert batch.keys() == own.keys() and all(batch[k].dtype == own[k].dtype for k in own)
+    given, chosen = donors(ms3, kind, seed=2), torch.tensor([7, 2, 11])
+    batch, rows, places = counterfactual_clips(ms3, given, chosen)
+    frames = ms3.frames_per_clip
+    assert len(batch["image"]) == 3 * frames and set(given.clip_idx[rows].tolist()) == set(chosen.tolist())
+    own = ms3.frame_batch(chosen.repeat_interleave(frames), torch.arange(frames).repeat(3))
     assert torch.equal(batch["image"], own["image"])
-    assert torch.equal(batch["mask"], given.masks[chosen].long())
-    assert torch.equal(batch["logmel"], lent["logmel"]) == (kind != "mute")
+    listed = ms3.frame_batch(given.clip_idx[rows], given.frame_idx[rows])
+    lent = ms3.frame_batch(given.donor_clip[rows], given.donor_frame[rows])
+    assert torch.equal(batch["image"][places], listed["image"])
+    assert torch.equal(batch["logmel"][places], lent["logmel"]) == (kind != "mute")
+    others = [i for i in range(3 * frames) if i not in places.tolist()]
+    assert torch.equal(batch["logmel"][others], own["logmel"][others])
 
 
 @pytest.mark.parametrize("kind", ["other", "swap"])
