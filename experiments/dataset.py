@@ -19,12 +19,13 @@ from experiments.settings import DataSettings
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """``split``: (data, name, count, 0: all) -> clips. ``channels`` of the mask and ``frames`` of a clip, by the data's
-    settings. ``usual`` counts of clips."""
+    settings. ``usual`` counts of clips. ``grid``: images and log-mels are dyadic numbers."""
 
     split: Callable[[DataSettings, str, int], Split]
     channels: Callable[[DataSettings], int]
     frames: Callable[[DataSettings], int]
     usual: dict[str, int]
+    grid: bool
 
 
 def chimes_split(data: DataSettings, name: str, count: int) -> Split:
@@ -45,12 +46,14 @@ DATASETS = {
         channels=lambda data: data.classes + 1 if data.variant == "semantic" else 1,
         frames=lambda data: chimes.ChimesSpec().frames,
         usual={"train": 1600, "val": 100, "test": 200},
+        grid=True,
     ),
     "avsbench": Dataset(
         split=avsbench_split,
         channels=lambda data: avsbench.LAYOUTS[data.variant].classes,
         frames=lambda data: avsbench.LAYOUTS[data.variant].frames,
         usual={"train": 0, "val": 0, "test": 0},
+        grid=False,
     ),
 }
 
@@ -67,9 +70,18 @@ def split(data: DataSettings, name: str) -> Split:
     return DATASETS[data.dataset].split(data, name, wanted(data, name))
 
 
+def real_frames(clips: Split) -> int:
+    """How many frames every clip has: padding at a clip's end costs next to nothing and must not be counted."""
+    return int(clips.valid.sum(1).min())
+
+
 def mask_channels(data: DataSettings) -> int:
     """1 for a binary mask; classes and a background for a semantic one."""
     return DATASETS[data.dataset].channels(data)
+
+
+def on_grid(data: DataSettings) -> bool:
+    return DATASETS[data.dataset].grid
 
 
 def frames_per_clip(data: DataSettings) -> int:

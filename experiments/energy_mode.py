@@ -16,7 +16,7 @@ from avs.audio import front_end_cost
 from energy.account import Account, account
 from energy.columns import Counts
 from energy.report import compare, write
-from experiments.dataset import split
+from experiments.dataset import real_frames, split
 from experiments.errors import UserError
 from experiments.network import Run, load_run
 from experiments.progress import bars
@@ -25,9 +25,9 @@ from experiments.settings import EnergySettings
 
 
 def frames_of(run: Run, clips: int, progress: Progress) -> Iterator[dict[str, Tensor]]:
-    """The first test clips, one clip (all its frames) a batch, so that an interval is over clips."""
+    """The first test clips, one clip a batch, so that an interval is over clips."""
     data = split(run.settings.data, "test")
-    count, frames = min(clips, len(data)), data.frames_per_clip
+    count, frames = min(clips, len(data)), real_frames(data)
     task = progress.add_task(f"events of {run.folder.name}", total=count, note="")
     for clip in range(count):
         batch = data.frame_batch(torch.full((frames,), clip), torch.arange(frames))
@@ -38,7 +38,7 @@ def frames_of(run: Run, clips: int, progress: Progress) -> Iterator[dict[str, Te
 def account_run(run: Run, clips: int, progress: Progress) -> Account:
     """Front end included: the log-mel costs both networks the same."""
     front = Counts(**front_end_cost())
-    frames = split(run.settings.data, "test").frames_per_clip
+    frames = real_frames(split(run.settings.data, "test"))
     return account(run.deployed, frames_of(run, clips, progress), frames=frames, front_end=front, name=run.name)
 
 

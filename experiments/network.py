@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, fx
 from ann import ANN
 from convert.fold import fold_network
 from experiments.config_file import load
+from experiments.dataset import on_grid
 from experiments.errors import UserError
 from experiments.run_folder import read_weights
 from experiments.settings import (
@@ -34,13 +35,14 @@ from snn import SNN, NeuronSpec
 DEPLOYED = "deployed"
 
 
-def model_spec(model: ModelSettings, classes: int = 1, image: int = 0) -> BaseSpec:
-    """``classes``: channels of the mask; 1 is binary. ``image``: pixels of a side, 0: what the spec says."""
+def model_spec(model: ModelSettings, classes: int = 1, image: int = 0, grid: bool = True) -> BaseSpec:
+    """``classes``: channels of the mask; 1 is binary. ``image``: pixels of a side, 0: what the spec says. ``grid``: the
+    data come on a dyadic grid, which the spec may then count on."""
     changes: dict[str, Any] = {"classes": classes}
     changes |= {"backbone": model.backbone} if model.backbone else {}
     changes |= {"image": image} if image else {}
     spec: BaseSpec = spec_of(model.name, model.spec, **changes)
-    return spec
+    return spec if grid else replace(spec, grid=False)
 
 
 def spikified(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:
@@ -68,7 +70,7 @@ def dialect(settings: RunSettings) -> Dialect:
 def network(settings: RunSettings, classes: int, seed: int) -> fx.GraphModule:
     """A freshly initialised network in the dialect of the settings' mode."""
     torch.manual_seed(seed)
-    graph = build(settings.model.name, model_spec(settings.model, classes, settings.data.image))
+    graph = build(settings.model.name, model_spec(settings.model, classes, settings.data.image, on_grid(settings.data)))
     if isinstance(settings, SnnSettings | ConvertSettings):
         graph = FORMS[settings.spikes.form](graph, settings.neuron, settings.spikes)
     return lower(graph, dialect(settings))

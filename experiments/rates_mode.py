@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from convert.observe import observe
-from experiments.dataset import split
+from experiments.dataset import real_frames, split
 from experiments.errors import UserError
 from experiments.network import load_run
 from experiments.run_folder import write_text
@@ -28,7 +28,7 @@ def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
     if not sites:
         raise UserError(f"run '{name}' has no spiking site, expected a run of mode snn or convert")
     data = split(run.settings.data, "test")
-    frames = data.frames_per_clip
+    frames = real_frames(data)
     total = {s: 0.0 for s in sites}
     silent = {s: 0.0 for s in sites}
     size = {s: 0 for s in sites}

@@ -34,7 +34,10 @@ def names(folder: Path, only: list[str]) -> list[str]:
 
 def show(result: Result) -> Table:
     unused = "; ".join(f"{count} {why}" for why, count in result.unused.items()) or "none"
-    title = f"{result.name}: {result.keys} official keys, {result.loaded} loaded, unused: {unused}"
+    title = (
+        f"{result.name}: {result.keys} official keys ({result.official / 1e6:.2f} M parameters), "
+        f"{result.loaded} loaded, unused: {unused}"
+    )
     table = Table("output", "relative error", "tolerance", "", title=title, title_justify="left", caption=result.note)
     for m in result.measured:
         table.add_row(m.array, f"{m.error:.1e}", f"{m.tolerance:.0e}", "" if m.within else "above")

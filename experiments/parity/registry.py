@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.parity import av2ts, etavs, mask_transformer
 from experiments.parity.cases import Case
 from experiments.parity.run import Measured
+from experiments.parity.tables import metrics_and_audio
 
 CASES: dict[str, Case] = {**mask_transformer.CASES, **etavs.CASES, **av2ts.CASES}
-TABLES: tuple[Callable[[Path], list[Measured]], ...] = ()
+TABLES: tuple[Callable[[Path], list[Measured]], ...] = (metrics_and_audio,)

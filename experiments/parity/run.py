@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from ann.checkpoints.keymap import translate
 from experiments.parity.cases import Array, Case
 from experiments.parity.fill import filled
+
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Result:
-    """``unused``: reason -> how many official keys. ``official``, ``ours``: parameters, buffers apart."""
+    """``unused``: reason -> how many official keys. ``official``: their parameters, ours and unused ones."""
 
     name: str
     keys: int
     loaded: int
     unused: dict[str, int]
+    official: int
     measured: tuple[Measured, ...]
     note: str = ""
 
@@ -63,5 +67,12 @@ def measure(name: str, case: Case, folder: Path, seed: int, size: int) -> Result
         if found.shape != wanted[key].shape:
             raise ValueError(f"{name}: '{key}' came out as {found.shape}, the vectors have {wanted[key].shape}")
         measured.append(Measured(key, check.measure(found.astype(float), wanted[key].astype(float)), check.tolerance))
-    counted = dict(Counter(translated.unused.values()))
-    return Result(name, len(shapes), len(translated.loaded), counted, tuple(measured), case.notes(outputs, wanted))
+    return Result(
+        name=name,
+        keys=len(shapes),
+        loaded=len(translated.loaded),
+        unused=dict(Counter(translated.unused.values())),
+        official=sum(prod(shape) for key, shape in shapes.items() if not key.endswith(BUFFERS)),
+        measured=tuple(measured),
+        note=case.notes(outputs, wanted),
+    )

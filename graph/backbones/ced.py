@@ -10,10 +10,10 @@ kept whole, so that pretrained ones load. No class token, no pooling, no classif
 from __future__ import annotations
 
 from graph.blocks import norm
+from graph.blocks.token_block import block
 from graph.graph import Graph
 from graph.ops import Add, Conv, Norm, Param, Slice, View
 from graph.spec import BaseSpec
-from graph.token_block import block
 
 EPS = 1e-6
 STORED_FRAMES = 1012  # of the time positions: ten seconds and a little

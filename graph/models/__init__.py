@@ -11,10 +11,10 @@ from graph.graph import Graph
 from graph.models.av2ts import AV2TS_SPECS, av2ts
 from graph.models.avsegformer import avsegformer
 from graph.models.etavs import etavs
-from graph.models.etavs_spec import ETAVS_SPECS
+from graph.models.etavs.spec import ETAVS_SPECS
 from graph.models.miavs import miavs
 from graph.models.qsd import qsd
-from graph.models.qsd_spec import QSD_SPECS
+from graph.models.qsd.spec import QSD_SPECS
 from graph.spec import SPECS, BaseSpec, Spec
 
 

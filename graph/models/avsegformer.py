@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from graph.blocks import attended, linear
 from graph.graph import Graph
-from graph.mask_transformer import TOKENS, Fused, build
+from graph.models.mask_transformer import TOKENS, Fused, build
 from graph.ops import Gate, Mul, View
 from graph.spec import Spec
 

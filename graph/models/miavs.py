@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from graph.blocks import act, hidden_norm, linear, norm
 from graph.graph import Graph
-from graph.mask_transformer import TOKENS, Fused, build
+from graph.models.mask_transformer import TOKENS, Fused, build
 from graph.ops import Add, Concat, Const, Gate, MatMul, Mul, View
 from graph.spec import Spec
 

@@ -16,7 +16,7 @@ from graph.graph import WEIGHTED, Graph
 from graph.infer import infer
 from graph.lower import lower
 from graph.models import build, spec_of
-from graph.models.etavs_decoder import nearest
+from graph.models.etavs.decoder import nearest
 from graph.ops import Downsample, Input, MatMul, Resize, Upsample
 from graph.passes import SpikeSpec, fold, lint, spikify
 from graph.trainable import by_part, trained

@@ -23,7 +23,7 @@ from graph.infer import infer
 from graph.lower import lower
 from graph.models import build, spec_of
 from graph.models.qsd import qsd
-from graph.models.qsd_spec import QSD_SPECS
+from graph.models.qsd.spec import QSD_SPECS
 from graph.ops import Codebook, DeformSample, Input, SquaredError
 from graph.passes import SpikeSpec, fold, lint, spikify
 from graph.values import Clock, Spike

@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from ann import ANN
+from graph.blocks.upsampled_conv import conv_of_upsampled
 from graph.graph import Graph
 from graph.lower import lower
 from graph.ops import Input
-from graph.upsampled_conv import conv_of_upsampled
 
 
 @pytest.mark.parametrize(("cout", "factor", "size"), [(1, 4, 5), (3, 2, 4), (2, 1, 3)])

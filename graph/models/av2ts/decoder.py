@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from math import sqrt
 
 from graph.blocks import attend, feed_forward, linear, norm, sublayer
+from graph.blocks.token_block import Heads, score
 from graph.graph import Graph
 from graph.models.av2ts.heads import PredictionHeads, masks
 from graph.models.av2ts.pixel_decoder import sine
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Downsample, Mask, MatMul, Param, Slice, View
-from graph.token_block import Heads, score
 
 
 @dataclass(frozen=True)

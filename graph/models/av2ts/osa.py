@@ -7,12 +7,12 @@ v = norm_v(conv1x1(mask feature, blocks of s x s pixels as channels) + level_emb
 from __future__ import annotations
 
 from graph.blocks import norm
-from graph.deformable import TOKENS
+from graph.blocks.deformable import TOKENS
+from graph.blocks.token_block import block
 from graph.graph import Graph
 from graph.models.av2ts.pixel_decoder import sine
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Concat, Conv, LayerScale, Param, Slice, View
-from graph.token_block import block
 
 TO_DEPTH = "c (h a) (w b) -> (c a b) h w"
 

@@ -6,7 +6,7 @@ mask_features = conv1x1(relu(norm(conv3x3(norm(conv1x1 f_0) + up(memory of the f
 from __future__ import annotations
 
 from graph.blocks import act, norm
-from graph.deformable import deformable_encoder, spans
+from graph.blocks.deformable import deformable_encoder, spans
 from graph.graph import Graph
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Const, Conv, Quantize, Slice, Upsample, View

@@ -9,10 +9,10 @@ TVA: at every pixel of every level, with one map of attention for all of them,
 from __future__ import annotations
 
 from graph.blocks import conv_block, linear, norm
+from graph.blocks.token_block import block, mlp, score
 from graph.graph import Graph
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Concat, Fold, MatMul, Reduce, Unfold, View
-from graph.token_block import block, mlp, score
 
 BLOCKS = 3
 

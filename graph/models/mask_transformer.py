@@ -11,8 +11,8 @@ from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
 from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, linear, norm, sublayer
-from graph.deformable import TOKENS as TOKENS
-from graph.deformable import deformable_encoder, spans
+from graph.blocks.deformable import TOKENS as TOKENS
+from graph.blocks.deformable import deformable_encoder, spans
 from graph.graph import Graph
 from graph.ops import (
     Add,

@@ -19,10 +19,10 @@ from __future__ import annotations
 from graph.backbones import AUDIO, BACKBONES
 from graph.blocks import linear
 from graph.graph import Graph
-from graph.models.qsd_masks import decoded, masks
-from graph.models.qsd_pixels import encoded, mask_feature, projected, recombined
-from graph.models.qsd_semantics import semantics
-from graph.models.qsd_spec import QsdSpec
+from graph.models.qsd.masks import decoded, masks
+from graph.models.qsd.pixels import encoded, mask_feature, projected, recombined
+from graph.models.qsd.semantics import semantics
+from graph.models.qsd.spec import QsdSpec
 from graph.ops import Input, Reduce
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from graph.backbones import AUDIO, BACKBONES
 from graph.graph import Graph
-from graph.models.etavs_decoder import decoder
-from graph.models.etavs_messenger import messenger
-from graph.models.etavs_spec import EtavsSpec
+from graph.models.etavs.decoder import decoder
+from graph.models.etavs.messenger import messenger
+from graph.models.etavs.spec import EtavsSpec
 from graph.ops import Input
 
 

@@ -17,9 +17,9 @@ from itertools import pairwise
 from math import isqrt, log2
 
 from graph.blocks import act, attention, feed_forward, linear, norm, sublayer
-from graph.deformable import deformable_attention
+from graph.blocks.deformable import deformable_attention
 from graph.graph import Graph
-from graph.models.qsd_spec import QsdSpec
+from graph.models.qsd.spec import QsdSpec
 from graph.ops import Add, Concat, Gate, MatMul, Param, Slice, Upsample, View
 
 

@@ -10,11 +10,11 @@ f_i is projected by a 1x1 convolution, before or after the fusion (``narrow_firs
 from __future__ import annotations
 
 from graph.blocks import act, dropped, norm
+from graph.blocks.upsampled_conv import conv_of_upsampled
 from graph.graph import Graph
-from graph.models.etavs_messenger import found, halves, project
-from graph.models.etavs_spec import EtavsSpec
+from graph.models.etavs.messenger import found, halves, project
+from graph.models.etavs.spec import EtavsSpec
 from graph.ops import Add, Conv, Downsample, Resize, Upsample, View
-from graph.upsampled_conv import conv_of_upsampled
 
 TOKENS = "c h w -> (h w) c"
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from graph.blocks import attention, feed_forward, norm, sublayer
 from graph.graph import Graph
-from graph.models.qsd_spec import QsdSpec
+from graph.models.qsd.spec import QsdSpec
 from graph.ops import Add, Codebook, Concat, Const, Expand, Fold, Param, Quantize, SquaredError, Unfold, View
 
 CODEBOOK = "codebook"

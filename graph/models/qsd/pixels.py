@@ -7,9 +7,9 @@ x <- x * attention(x, VQ(g)), by one module for all maps as in the base code; or
 from __future__ import annotations
 
 from graph.blocks import attention, conv_block, norm
-from graph.deformable import TOKENS, deformable_encoder, spans
+from graph.blocks.deformable import TOKENS, deformable_encoder, spans
 from graph.graph import Graph
-from graph.models.qsd_spec import QsdSpec
+from graph.models.qsd.spec import QsdSpec
 from graph.ops import Add, Concat, Conv, Mul, Slice, Upsample, View
 
 PYRAMID = 3  # maps of the encoder that the pyramid reads; coarser ones only serve the encoder

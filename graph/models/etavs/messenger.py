@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from graph.blocks import attend, dropped, linear, norm
 from graph.graph import Graph
-from graph.models.etavs_spec import EtavsSpec
+from graph.models.etavs.spec import EtavsSpec
 from graph.ops import Add, Concat, Fold, Param, Slice, Unfold, View
 
 
