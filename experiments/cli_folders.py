@@ -56,11 +56,18 @@ def _target(settings: RunSettings) -> None:
         raise UserError(f"run is '{run}', which exists, expected a new folder, or --resume, or --overwrite")
 
 
+def _stem(config: str) -> str:
+    """A config's name, after those of its folders below ``configs``: equally named ones are different runs."""
+    *folders, name = Path(config).with_suffix("").parts
+    below = folders[folders.index("configs") + 1 :] if "configs" in folders else []
+    return "-".join([*below, name])
+
+
 def named(settings: Any, config: str) -> Any:
     """Fill in the default run: ``runs/<config or model>-<mode>``."""
     if not isinstance(settings, RunSettings) or settings.run:
         return settings
-    stem = Path(config).stem if config else settings.model.name
+    stem = _stem(config) if config else settings.model.name
     return replace(settings, run=f"runs/{stem}-{settings.mode}")
 
 

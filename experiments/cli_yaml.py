@@ -1,4 +1,4 @@
-"""YAML files as layers: a file, below it its ``base:``, below that the base's ``base:``, lowest first."""
+"""YAML files as layers: a file, below it its ``base:`` (one file, or several), below those their own, lowest first."""
 
 from __future__ import annotations
 
@@ -68,21 +68,35 @@ def open_file(path: Path, key: str) -> str:
         raise UserError(f"{key} is '{path}', which is not UTF-8 text, expected a YAML file") from error
 
 
+def bases(values: dict[str, Any], name: str) -> list[str]:
+    """Takes ``base`` out of a config: the paths that it says, lowest first."""
+    base = values.pop("base", [])
+    paths = [base] if isinstance(base, str) else base
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise UserError(f"{name}: base is {base!r}, expected the path of a YAML file relative to this one, or a list")
+    return paths
+
+
 def layers(config: str) -> list[Layer]:
-    """The file and its bases, lowest first: a later layer overrides an earlier one, key by key."""
+    """The file and its bases, lowest first: a later layer overrides an earlier one, key by key. A base stands, with
+    its own bases below it, under the file that names it and over those named before it; a file can stand only once."""
     found: list[Layer] = []
     seen: dict[Path, str] = {}
-    path, key = Path(config), "--config"
-    while True:
+
+    def add(path: Path, key: str, above: tuple[str, ...]) -> None:
         name = normpath(path)
+        chain = (*above, name)
+        text = open_file(Path(name), key)
+        if path.resolve() in {Path(asking).resolve() for asking in above}:
+            raise UserError(f"{key} is '{name}', which leads in a circle ({' -> '.join(chain)})")
         if path.resolve() in seen:
-            raise UserError(f"{key} is '{name}', which leads in a circle ({' -> '.join([*seen.values(), name])})")
-        seen[path.resolve()] = name
-        values = read(open_file(Path(name), key), name)
-        base = values.pop("base", None)
-        found.insert(0, Layer(name=name, values=values))
-        if base is None:
-            return found
-        if not isinstance(base, str):
-            raise UserError(f"{name}: base is {base!r}, expected the path of one YAML file, relative to this one")
-        path, key = path.parent / base, f"{name}: base"
+            again = seen[path.resolve()]
+            raise UserError(f"{key} is '{name}', which is a base already, of {again}, expected each file once")
+        seen[path.resolve()] = (above or chain)[-1]
+        values = read(text, name)
+        for base in bases(values, name):
+            add(path.parent / base, f"{name}: base", chain)
+        found.append(Layer(name=name, values=values))
+
+    add(Path(config), "--config", ())
+    return found

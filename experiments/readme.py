@@ -1,22 +1,23 @@
-"""``python -m experiments.readme``: write the README's results table from ``experiments/results``.
+"""``python -m experiments.readme``: write the README's tables from ``experiments/results``.
 
-The table stands between two markers; a test holds that it is the one that the files give.
+Each stands between two markers; a test holds that it is the one that the files give.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from experiments.demo_report import cost_rows
+from experiments.readme_systems import table as systems_table
 from experiments.results import FOLDER
 from experiments.run_folder import read_json, write_text
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-BEGIN, END = "<!-- results: python -m experiments.readme -->", "<!-- end of results -->"
+NOT_RUNS = ("parity", "systems")
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
@@ -79,22 +80,30 @@ def single_rows(names: Sequence[str]) -> list[str]:
     return lines
 
 
-def tables() -> str:
+def runs() -> str:
     names = sorted(p.stem for p in FOLDER.glob("*.json"))
     demos = [n for n in names if n.startswith("demo_seed")]
     figures = [read_json(FOLDER / f"{n}.json")["figures"] for n in demos]
     commands = [f"`{read_json(FOLDER / f'{n}.json')['command']}`" for n in demos]
     parts = ["\n".join(demo_table(figures)), "\n".join(cost_table(figures)), "From " + ", ".join(commands) + "."]
-    rest = [n for n in names if n not in demos]
+    rest = [n for n in names if n not in demos and n not in NOT_RUNS]
     if rest:
         parts.append("\n".join(single_rows(rest)))
     return "\n\n".join(parts)
 
 
+BLOCKS: dict[str, Callable[[], str]] = {"results": runs, "systems": systems_table}
+
+
 def rewritten(text: str) -> str:
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{tables()}\n\n{END}{tail}"
+    for name, made in BLOCKS.items():
+        begin, end = f"<!-- {name}: python -m experiments.readme -->", f"<!-- end of {name} -->"
+        head, _, rest = text.partition(begin)
+        _, found, tail = rest.partition(end)
+        if not found:
+            raise ValueError(f"{README} has no lines '{begin}' and '{end}', expected both, in this order")
+        text = f"{head}{begin}\n\n{made()}\n\n{end}{tail}"
+    return text
 
 
 def main() -> int:

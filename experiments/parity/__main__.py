@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,10 @@ from rich.table import Table
 from experiments.errors import UserError, unknown
 from experiments.parity.registry import CASES, TABLES
 from experiments.parity.run import Measured, Result, measure
+from experiments.results import FOLDER, provenance
+from experiments.run_folder import write_json
+
+COMMAND = "python -m experiments.parity --vectors DIR --keep"
 
 
 def names(folder: Path, only: list[str]) -> list[str]:
@@ -49,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--vectors", type=Path, required=True, help="folder of NAME.keys.json and NAME.npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and inputs")
     parser.add_argument("--size", type=int, default=224, help="pixels of the images that the vectors were made with")
+    parser.add_argument("--keep", action="store_true", help="write experiments/results/parity.json")
     parser.add_argument("--only", nargs="*", default=[], help="names, if not all")
     chosen = parser.parse_args(argv)
     console = Console()
@@ -64,6 +70,9 @@ def main(argv: list[str] | None = None) -> int:
     tables: list[Measured] = [m for check in TABLES for m in check(chosen.vectors)]
     for m in tables:
         console.print(f"{m.array}: {m.error:.1e}, tolerance {m.tolerance:.0e}{'' if m.within else ', above'}")
+    if chosen.keep:
+        kept = {r.name: asdict(r) for r in results}
+        write_json(FOLDER / "parity.json", {**provenance(COMMAND), "figures": {"networks": kept}})
     failed = [r.name for r in results if not r.passed] + [m.array for m in tables if not m.within]
     console.print(f"above tolerance: {', '.join(failed)}" if failed else f"all {len(results)} within tolerance")
     return 1 if failed else 0
