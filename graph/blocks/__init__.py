@@ -10,6 +10,11 @@ from graph.ops import Act, Add, Conv, Drop, Linear, MatMul, Norm, Score, View
 from graph.spec import BaseSpec
 
 
+def levels(maps: list[str]) -> dict[str, str]:
+    """The names under which a family publishes what it sees before the sound comes in, finest first."""
+    return {f"level_{i}": value for i, value in enumerate(maps)}
+
+
 def norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, eps: float = 1e-5) -> str:
     """The spec's norm: batch, or LayerNorm on tokens (with ``eps``) and GroupNorm on maps."""
     channels = g[x].shape[axis]

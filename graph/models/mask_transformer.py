@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, linear, norm, sublayer
+from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, levels, linear, norm, sublayer
 from graph.blocks.deformable import TOKENS as TOKENS
 from graph.blocks.deformable import deformable_encoder, spans
 from graph.graph import Graph
@@ -49,19 +49,17 @@ def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
         token = AUDIO[spec.audio](g, logmel, spec)
     audio = linear(g, "audio_proj", token, spec.hidden)
     with g.scope("head"):
-        levels = neck(g, features, spec)
+        maps = neck(g, features, spec)
         queries = query_generator(g, audio, image, spec)
-        memory = encoder(g, levels[1:], audio, spec)
+        memory = encoder(g, maps[1:], audio, spec)
         queries = decoder(g, queries, memory, spec)
-        feature = mask_feature(g, levels[0], memory, spec)
+        feature = mask_feature(g, maps[0], memory, spec)
         with g.scope("fusion_block"):
             fused = fusion(g, feature, audio, spec)
         logits = mask_head(g, queries, fused.feature, spec)
     g.output("mask", logits)
-    named = {f"level_{i}": level for i, level in enumerate(levels)}
-    named |= {"mask_feature": feature, "fused_feature": fused.feature, "audio_token": audio, **fused.training}
-    for key, value in named.items():
-        g.output(key, value, training=True)
+    named = {"mask_feature": feature, "fused_feature": fused.feature, "audio_token": audio, **fused.training}
+    g.training_outputs({**levels(maps), **named})
     return g
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graph.backbones import AUDIO, BACKBONES
+from graph.blocks import levels
 from graph.graph import Graph
 from graph.models.av2ts.decoder import decoder, memories
 from graph.models.av2ts.heads import semantic
@@ -29,6 +30,7 @@ def core(g: Graph, features: list[str], logmel: str, spec: AV2TSSpec, extra: lis
     with g.scope("audio"):
         x = AUDIO[spec.audio](g, logmel, spec)
     sounds, match = audio_tokens(g, x, spec)
+    seen = levels(features)
     if extra:
         features = enriched(g, features, extra, spec)
     maps = visual_features(g, features, match, spec)
@@ -42,11 +44,10 @@ def core(g: Graph, features: list[str], logmel: str, spec: AV2TSSpec, extra: lis
         mask, sem = semantic(g, found[-1].classes, found[-1].masks, spec)
     g.output("mask", mask)
     token = g("audio_token", Reduce(axes=(0,)), sounds)
-    named = {"mask_feature": feature, "audio_token": token, "sem_seg": sem}
+    named = {**seen, "mask_feature": feature, "audio_token": token, "sem_seg": sem}
     for k, said in enumerate(found):
         named |= {f"queries_class_{k}": said.classes, f"queries_mask_{k}": said.masks}
-    for key, value in named.items():
-        g.output(key, value, training=True)
+    g.training_outputs(named)
 
 
 def av2ts(spec: AV2TSSpec) -> Graph:

@@ -8,6 +8,7 @@ visual one: a messenger's output is the next stage's input.
 from __future__ import annotations
 
 from graph.backbones import AUDIO, BACKBONES
+from graph.blocks import levels
 from graph.graph import Graph
 from graph.models.etavs.decoder import decoder
 from graph.models.etavs.messenger import messenger
@@ -23,9 +24,10 @@ def etavs(spec: EtavsSpec) -> Graph:
         token = AUDIO[spec.audio](g, logmel, spec)
     if g[token].shape != (1, spec.messenger):
         raise ValueError(f"spec.messenger is {spec.messenger}, expected the width of '{spec.audio}', {g[token].shape}")
-    audios = []
+    audios, seen = [], []
 
     def after(stage: int, feature: str) -> str:
+        seen.append(feature)
         with g.root():
             feature, audio = messenger(g, stage, feature, token, spec)
         audios.append(audio)
@@ -35,6 +37,5 @@ def etavs(spec: EtavsSpec) -> Graph:
         features = BACKBONES[spec.backbone](g, image, spec, after)
     mask, feature = decoder(g, features, audios, spec)
     g.output("mask", mask)
-    g.output("mask_feature", feature, training=True)
-    g.output("audio_token", token, training=True)
+    g.training_outputs({**levels(seen), "mask_feature": feature, "audio_token": token})
     return g

@@ -17,7 +17,7 @@ A row of the decomposition is a clip of ``spec.frames`` frames, so batches are w
 from __future__ import annotations
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import linear
+from graph.blocks import levels, linear
 from graph.graph import Graph
 from graph.models.qsd.masks import decoded, masks
 from graph.models.qsd.pixels import encoded, mask_feature, projected, recombined
@@ -45,6 +45,5 @@ def qsd(spec: QsdSpec) -> Graph:
         logits = masks(g, decoded(g, heard.frame, memory, spec), feature, spec)
     g.output("mask", logits)
     token = audio if g[audio].shape[0] == 1 else g("audio_mean", Reduce(axes=(0,)), audio)
-    for name, value in {"mask_feature": feature, "audio_token": token, **heard.losses}.items():
-        g.output(name, value, training=True)
+    g.training_outputs({**levels(features), "mask_feature": feature, "audio_token": token, **heard.losses})
     return g

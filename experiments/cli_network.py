@@ -1,0 +1,96 @@
+"""Settings of a network that cannot be: it cannot be built, does not suit the data, lacks what a loss reads, or could
+not take the weights that it is to start from. Whether files are there is looked at elsewhere."""
+
+from __future__ import annotations
+
+from ann.pretrained import AUDIO_NAMES, IMAGE_NAMES
+from avs import information, objective
+from experiments.dataset import frames_per_clip, mask_channels
+from experiments.errors import UserError, nearest
+from experiments.settings import ConvertSettings, RunSettings, SnnSettings
+from graph.graph import Graph
+from graph.infer import window
+from graph.models import build
+from graph.spec import BaseSpec
+
+# The one network and neuron that "released" is: MI-AVS's, as published.
+RELEASED = {"model.name": "miavs", "model.spec": "released", "neuron.kind": "ilif", "neuron.levels": 4}
+RELEASED |= {"neuron.steps": 1}
+
+
+def network(settings: RunSettings) -> None:
+    from experiments.network import model_spec  # which reads configs of runs, and so needs these checks
+
+    spec = model_spec(settings.model, mask_channels(settings.data), settings.data.image)
+    graph = _built(settings, spec)
+    _clips(settings, graph)
+    _outputs(settings, graph)
+    _form(settings)
+    _starts(settings, spec)
+
+
+def _built(settings: RunSettings, spec: BaseSpec) -> Graph:
+    model = settings.model
+    try:
+        return build(model.name, spec)
+    except ValueError as error:
+        key = f"model.backbone is '{model.backbone}'" if model.backbone else f"data.image is {settings.data.image}"
+        raise UserError(
+            f"{key}, which does not fit model.spec '{model.spec}' of {model.name} ({error}), expected another, or none"
+        ) from error
+
+
+def _clips(settings: RunSettings, graph: Graph) -> None:
+    """A network that looks at neighbours reads whole windows of a clip."""
+    frames, together = frames_per_clip(settings.data), window(graph)
+    if frames % together:
+        raise UserError(
+            f"model.name is '{settings.model.name}', which looks at {together} frames at once, but a clip of "
+            f"{settings.data.dataset} has {frames}, expected a multiple of {together}"
+        )
+
+
+def _outputs(settings: RunSettings, graph: Graph) -> None:
+    """Losses that read outputs which not every family publishes."""
+    chosen = settings.information
+    shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
+    try:
+        objective.check(settings.loss, shapes)
+        if chosen.weight:
+            information.check(chosen.estimator, chosen.level, shapes)
+    except ValueError as error:
+        raise UserError(f"{error} (model.name is '{settings.model.name}')") from error
+
+
+def _form(settings: RunSettings) -> None:
+    if not isinstance(settings, SnnSettings | ConvertSettings) or settings.spikes.form != "released":
+        return
+    model, neuron = settings.model, settings.neuron
+    found = (model.name, model.spec, neuron.kind, neuron.levels, neuron.steps)
+    for (key, wanted), value in zip(RELEASED.items(), found, strict=True):
+        if value != wanted:
+            shown = ", ".join(f"{k} {v}" for k, v in RELEASED.items())
+            raise UserError(f"spikes.form is 'released' and {key} is '{value}', expected MI-AVS as published: {shown}")
+
+
+def _starts(settings: RunSettings, spec: BaseSpec) -> None:
+    from experiments.official import key_map
+
+    if settings.weights:
+        if isinstance(settings, ConvertSettings):
+            raise UserError(
+                f"weights is '{settings.weights}', expected none: --mode convert starts from the run --from"
+            )
+        key_map(settings)
+    model = settings.model
+    parts = {
+        "model.backbone_weights": (model.backbone_weights, spec.backbone, IMAGE_NAMES),
+        "model.audio_weights": (model.audio_weights, spec.audio, AUDIO_NAMES),
+    }
+    for key, (named, part, known) in parts.items():
+        if named and part not in known:
+            near = nearest(part, known)
+            raise UserError(
+                f"{key} is '{named}', but for '{part}' no names of weights are known, expected one of "
+                f"{', '.join(known)}; nearest: '{near}'"
+            )

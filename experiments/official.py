@@ -1,0 +1,43 @@
+"""An official checkpoint: whose it is, and the map of its names for the network that the settings describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ann.checkpoints import OFFICIAL, RELEASED, KeyMap
+from experiments.errors import UserError
+from experiments.network import model_spec
+from experiments.settings import RunSettings, SnnSettings
+
+Maps = Mapping[str, Mapping[str, KeyMap]]
+NEURONS = (r"sites\..*", "neurons, which a real-valued checkpoint does not have")
+
+
+def _maps(settings: RunSettings) -> Maps:
+    return RELEASED if isinstance(settings, SnnSettings) and settings.spikes.form == "released" else OFFICIAL
+
+
+def key_map(settings: RunSettings) -> KeyMap:
+    """The map of official names for the family, its backbone and its form; real weights leave neurons as they are."""
+    maps, backbone = _maps(settings), model_spec(settings.model).backbone
+    known = maps.get(settings.model.name, {})
+    found = next((keys for start, keys in known.items() if backbone.startswith(start)), None)
+    if found is None:
+        where = ", ".join(f"{family} on {start}..." for family, starts in maps.items() for start in starts)
+        raise UserError(
+            f"weights is '{settings.weights}', but no official names are known for {settings.model.name} on {backbone}, "
+            f"expected {where}"
+        )
+    spiking = isinstance(settings, SnnSettings) and maps is OFFICIAL
+    return replace(found, own=(*found.own, NEURONS)) if spiking else found
+
+
+def owners(keys: Iterable[str]) -> list[str]:
+    """The families, backbones and forms to whose official names all of these keys belong."""
+    names = list(keys)
+    named = {f"{family} on {start}...": keys for family, starts in OFFICIAL.items() for start, keys in starts.items()}
+    named |= {
+        f"spiking {family} on {at}...": keys for family, starts in RELEASED.items() for at, keys in starts.items()
+    }
+    return [owner for owner, known in named.items() if all(map(known.knows, names))]
