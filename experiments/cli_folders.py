@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ann.weight_files import READERS, SOURCES
 from experiments.errors import UserError, nearest
 from experiments.settings import DataModeSettings, DemoSettings, RunSettings
 
 # A key that names runs, per mode, and whether the mode can do without.
-SOURCES = {
+RUNS = {
     "ann": ("init", True),
     "snn": ("init", True),
     "convert": ("source", False),
@@ -43,6 +44,23 @@ def _source(key: str, run: str) -> None:
         raise UserError(f"{SHOWN[key]} is '{run}', which {what}, expected the folder of a run{near}")
 
 
+def _weights(settings: RunSettings) -> None:
+    """The weight files that will be read: parts only where nothing fills the whole network."""
+    model = settings.model
+    parts = {"model.backbone_weights": model.backbone_weights, "model.audio_weights": model.audio_weights}
+    whole = settings.weights or settings.init or settings.mode == "convert"
+    for key, named in ({"weights": settings.weights} if whole else parts).items():
+        path, others = Path(named), () if whole else SOURCES
+        if not named or named in others or (path.is_file() and path.suffix in READERS):
+            continue
+        there = f"ends in '{path.suffix}'" if path.is_file() else "is a folder"
+        what = there if path.exists() else "is not there"
+        expected = " or ".join([f"a weight file ({', '.join(READERS)})", *(f"'{other}'" for other in others)])
+        files = [str(p) for p in sorted(path.parent.glob("*")) if p.suffix in READERS and p.is_file()]
+        near = f"; nearest: '{nearest(named, files)}'" if files else ""
+        raise UserError(f"{key} is '{named}', which {what}, expected {expected}{near}")
+
+
 def _target(settings: RunSettings) -> None:
     run = Path(settings.run)
     if settings.resume and settings.overwrite:
@@ -72,7 +90,7 @@ def named(settings: Any, config: str) -> Any:
 
 
 def folders(settings: Any) -> None:
-    key, optional = SOURCES.get(settings.mode, ("", True))
+    key, optional = RUNS.get(settings.mode, ("", True))
     found = getattr(settings, key, "")
     runs = [found] if isinstance(found, str) else list(found)
     if not optional and not any(runs):
@@ -80,6 +98,7 @@ def folders(settings: Any) -> None:
     for run in filter(None, runs):
         _source(key, run)
     if isinstance(settings, RunSettings):
+        _weights(settings)
         _target(settings)
     if isinstance(settings, DataModeSettings) and not Path(settings.root or "?").is_dir():
         found = f"'{settings.root}', which is no folder" if settings.root else "missing"

@@ -3,6 +3,8 @@ not take the weights that it is to start from. Whether files are there is looked
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from ann.pretrained import AUDIO_NAMES, IMAGE_NAMES
 from avs import information, objective
 from experiments.dataset import frames_per_clip, mask_channels
@@ -14,8 +16,13 @@ from graph.models import build
 from graph.spec import BaseSpec
 
 # The one network and neuron that "released" is: MI-AVS's, as published.
-RELEASED = {"model.name": "miavs", "model.spec": "released", "neuron.kind": "ilif", "neuron.levels": 4}
-RELEASED |= {"neuron.steps": 1}
+RELEASED: dict[str, str | int] = {
+    "model.name": "miavs",
+    "model.spec": "released",
+    "neuron.kind": "ilif",
+    "neuron.levels": 4,
+    "neuron.steps": 1,
+}
 
 
 def network(settings: RunSettings) -> None:
@@ -65,9 +72,8 @@ def _outputs(settings: RunSettings, graph: Graph) -> None:
 def _form(settings: RunSettings) -> None:
     if not isinstance(settings, SnnSettings | ConvertSettings) or settings.spikes.form != "released":
         return
-    model, neuron = settings.model, settings.neuron
-    found = (model.name, model.spec, neuron.kind, neuron.levels, neuron.steps)
-    for (key, wanted), value in zip(RELEASED.items(), found, strict=True):
+    for key, wanted in RELEASED.items():
+        value = attrgetter(key)(settings)
         if value != wanted:
             shown = ", ".join(f"{k} {v}" for k, v in RELEASED.items())
             raise UserError(f"spikes.form is 'released' and {key} is '{value}', expected MI-AVS as published: {shown}")
@@ -78,9 +84,7 @@ def _starts(settings: RunSettings, spec: BaseSpec) -> None:
 
     if settings.weights:
         if isinstance(settings, ConvertSettings):
-            raise UserError(
-                f"weights is '{settings.weights}', expected none: --mode convert starts from the run --from"
-            )
+            raise UserError(f"weights is '{settings.weights}', expected none: --mode convert starts from --from")
         key_map(settings)
     model = settings.model
     parts = {

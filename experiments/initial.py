@@ -22,18 +22,16 @@ def _official(module: fx.GraphModule, settings: RunSettings) -> str:
     try:
         found = translate(state, keys, module.state_dict())
     except ValueError as error:
-        others = [] if all(map(keys.knows, state)) else owners(state)
-        if others:
-            raise ValueError(
-                f"its names are those of {' or '.join(others)}, expected {_described(settings)}"
-            ) from error
+        whose = "" if all(map(keys.knows, state)) else " or ".join(owners(state))
+        if whose:
+            raise ValueError(f"it is a checkpoint of {whose}, expected one of {_described(settings)}") from error
         raise
     module.load_state_dict(found.state, strict=False)
     return f"{settings.weights}: {found.summary}"
 
 
 def _described(settings: RunSettings) -> str:
-    return f"a checkpoint of {settings.model.name} on {model_spec(settings.model).backbone}"
+    return f"{settings.model.name} on {model_spec(settings.model).backbone}"
 
 
 def _run(module: fx.GraphModule, settings: RunSettings) -> str:

@@ -25,19 +25,21 @@ def key_map(settings: RunSettings) -> KeyMap:
     found = next((keys for start, keys in known.items() if backbone.startswith(start)), None)
     if found is None:
         where = ", ".join(f"{family} on {start}..." for family, starts in maps.items() for start in starts)
+        what = f"{settings.model.name} on {backbone}"
         raise UserError(
-            f"weights is '{settings.weights}', but no official names are known for {settings.model.name} on {backbone}, "
-            f"expected {where}"
+            f"weights is '{settings.weights}', but no official names are known for {what}, expected {where}"
         )
     spiking = isinstance(settings, SnnSettings) and maps is OFFICIAL
     return replace(found, own=(*found.own, NEURONS)) if spiking else found
 
 
 def owners(keys: Iterable[str]) -> list[str]:
-    """The families, backbones and forms to whose official names all of these keys belong."""
+    """The families, forms and backbones to whose official names all of these keys belong."""
     names = list(keys)
-    named = {f"{family} on {start}...": keys for family, starts in OFFICIAL.items() for start, keys in starts.items()}
-    named |= {
-        f"spiking {family} on {at}...": keys for family, starts in RELEASED.items() for at, keys in starts.items()
-    }
-    return [owner for owner, known in named.items() if all(map(known.knows, names))]
+    return [
+        f"{form}{family} on {start}..."
+        for form, maps in (("", OFFICIAL), ("spiking ", RELEASED))
+        for family, starts in maps.items()
+        for start, known in starts.items()
+        if all(map(known.knows, names))
+    ]

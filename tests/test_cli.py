@@ -11,11 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments import cli
+from experiments import cli, network
 from experiments.cli_build import leaves
 from experiments.config_file import dump, load
 from experiments.errors import UserError, nearest
-from experiments.settings import NOT_BUILT, SETTINGS, AnnSettings, ConvertSettings, SnnSettings
+from experiments.settings import FORMS, NOT_BUILT, SETTINGS, AnnSettings, ConvertSettings, SnnSettings
+from graph.models import FAMILIES
 from snn import NeuronSpec
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +27,15 @@ FILES = {
     "circle.yaml": "base: circle2.yaml\n",
     "circle2.yaml": "base: circle.yaml\n",
     "lost_base.yaml": "base: goood.yaml\n",
-    "odd_base.yaml": "base: [good.yaml]\n",
+    "list_of_bases.yaml": "base: [child.yaml, other.yaml]\nseed: 9\n",
+    "other.yaml": "train: {batch: 32, lr: 1e-2}\n",
+    "odd_base.yaml": "base: {file: good.yaml}\n",
+    "odd_list.yaml": "base: [good.yaml, 3]\n",
+    "empty_base.yaml": "base:\n",
+    "lost_in_list.yaml": "base: [good.yaml, othr.yaml]\n",
+    "circle_in_list.yaml": "base: [good.yaml, circle3.yaml]\n",
+    "circle3.yaml": "base: circle_in_list.yaml\n",
+    "double.yaml": "base: [good.yaml, sub/middle.yaml]\n",
     "modle.yaml": "mode: ann\nmodle: {name: miavs}\n",
     "nested.yaml": "mode: ann\ntrain: {epoch: 3}\n",
     "bad_base_key.yaml": "base: modle.yaml\n",
@@ -43,7 +52,11 @@ FILES = {
     "no_mode.yaml": "seed: 1\n",
     "runs/old/config.yaml": "mode: ann\n",
     "runs/notes/readme.txt": "mine\n",
+    "some.pth": "weights\n",
+    "some.ckpt": "weights\n",
 }
+FULL = "--data.dataset avsbench --data.root . --model.spec full"
+PUBLISHED = "--mode snn --data.dataset avsbench --data.root . --model.spec released --spikes.form released"
 # Command line, and what its one sentence must contain.
 MISTAKES = {
     "": "--mode",
@@ -77,6 +90,31 @@ MISTAKES = {
     "--mode ann --model.spec tyni": "'tiny'",
     "--mode ann --model.spec full": "expected one of tiny",
     "--mode ann --data.variant sm3": "'ms3'",
+    "--mode ann --model.backbone resnet5": "'resnet50'",
+    "--mode ann --model.backbone resnet50": "'resnet50', which does not fit model.spec 'tiny' of miavs",
+    "--mode ann --model.backbone_weights some.pth": "model.backbone_weights is 'some.pth', but for 'tiny' no names",
+    "--mode ann --model.audio_weights some.pth": "model.audio_weights is 'some.pth', but for 'tiny_audio' no names",
+    f"--mode ann {FULL} --model.backbone_weights sone.pth": "is not there, expected a weight file",
+    f"--mode ann {FULL} --model.backbone_weights som.pth": "nearest: 'some.pth'",
+    f"--mode ann {FULL} --model.backbone_weights timn": "or 'timm' or",
+    f"--mode ann {FULL} --model.audio_weights sub": "is a folder",
+    f"--mode ann {FULL} --model.audio_weights some.ckpt": "ends in '.ckpt'",
+    f"--mode ann {FULL} --weights some.ckpt": "weights is 'some.ckpt', which ends in '.ckpt'",
+    f"--mode ann {FULL} --weights sone.pth": "'some.pth'",
+    f"--mode ann {FULL} --weights timm": "weights is 'timm', which is not there",
+    f"--mode ann {FULL} --weights some.pth --model.name qsd": "no official names are known for qsd on pvt_v2_b5",
+    "--mode ann --weights some.pth": "no official names are known for miavs on tiny",
+    "--mode convert --from runs/old --weights some.pth": "--mode convert starts from --from",
+    "--mode ann --train.schedule cosinus": "'cosine'",
+    "--mode ann --train.backbone_lr -1": "0 or more",
+    "--mode ann --train.freeze_epochs -1": "0 or more",
+    "--mode snn --spikes.form realised": "'released'",
+    "--mode snn --spikes.form released": "model.spec is 'tiny', expected MI-AVS as published",
+    f"{PUBLISHED} --model.name avsegformer": "model.name is 'avsegformer', expected MI-AVS as published",
+    f"{PUBLISHED} --neuron.levels 2": "neuron.levels is '2', expected MI-AVS as published",
+    f"{PUBLISHED} --neuron.steps 2": "neuron.steps 1",
+    f"{PUBLISHED} --neuron.kind lif --neuron.levels 1": "neuron.kind ilif",
+    f"{PUBLISHED} --weights some.pth --model.backbone resnet50": "expected miavs on pvt_v2...",
     "--mode ann --data.dataset chime": "'chimes'",
     "--mode ann --information.estimator infonec": "'infonce'",
     "--mode ann --device gpu": "'cpu'",
@@ -87,7 +125,12 @@ MISTAKES = {
     "--mode ann --config god.yaml": "'good.yaml'",
     "--mode ann --config sub": "a folder",
     "--config lost_base.yaml": "'good.yaml'",
-    "--config odd_base.yaml": "odd_base.yaml: base",
+    "--config odd_base.yaml": "odd_base.yaml: base is {'file': 'good.yaml'}, expected the path of a YAML file",
+    "--config odd_list.yaml": "odd_list.yaml: base is ['good.yaml', 3]",
+    "--config empty_base.yaml": "empty_base.yaml: base is None",
+    "--config lost_in_list.yaml": "'other.yaml'",
+    "--config circle_in_list.yaml": "circle_in_list.yaml -> circle3.yaml -> circle_in_list.yaml",
+    "--config double.yaml": "sub/middle.yaml: base is 'good.yaml', which is a base already, of double.yaml",
     "--config circle.yaml": "circle.yaml -> circle2.yaml -> circle.yaml",
     "--config modle.yaml": "modle.yaml: 'modle' is no key of mode ann; nearest: 'model'",
     "--config nested.yaml": "'train.epochs'",
@@ -207,7 +250,33 @@ def test_the_command_line_overrides_the_file_and_the_file_its_base(here):
     assert (found.train.epochs, found.train.batch, found.train.lr) == (7, 8, 1.0)
     assert found.neuron == NeuronSpec(levels=2, tau=3.0)
     assert cli.parse(["--config", "good.yaml"]).train.lr == 4e-3
+    found = cli.parse(["--config", "list_of_bases.yaml", "--mode", "snn"])
+    assert (found.seed, found.train.batch, found.train.lr, found.train.epochs) == (9, 32, 1e-2, 7)
     assert cli.parse(["--config", "good.yaml", "--mode", "snn"]).mode == "snn"
+
+
+def test_a_run_is_called_after_its_config_and_the_folders_of_that(here):
+    for name in ("configs/some/family/s4.yaml", "configs/s4.yaml", "sub/s4.yaml"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text("mode: ann\n")
+    assert cli.parse(["--config", "configs/some/family/s4.yaml"]).run == "runs/some-family-s4-ann"
+    assert cli.parse(["--config", str(here / "configs" / "s4.yaml")]).run == "runs/s4-ann"
+    assert cli.parse(["--config", "sub/s4.yaml"]).run == "runs/s4-ann"
+
+
+def test_a_network_of_longer_windows_than_a_clip_is_refused(here, modes, monkeypatch, capsys):
+    specs = FAMILIES["etavs"].specs
+    monkeypatch.setitem(specs, "long", replace(specs["micro"], image=64, frames=10, window=10))
+    monkeypatch.setitem(specs, "short", replace(specs["micro"], image=64))
+    assert cli.main(["--mode", "ann", "--model.name", "etavs", "--model.spec", "short"]) == 0
+    assert cli.main(["--mode", "ann", "--model.name", "etavs", "--model.spec", "long"]) == 2
+    assert "looks at 10 frames at once, but a clip of chimes has 5, expected a multiple" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--weights some.pth", "--init runs/old"])
+def test_parts_need_not_be_there_where_a_whole_is(words, here):
+    line = f"--mode ann {FULL} --model.backbone_weights lost.pth --model.audio_weights lost.pth {words}"
+    assert cli.parse(line.split()).model.audio_weights == "lost.pth"
 
 
 def test_flags_lists_and_aliases(here):
@@ -258,3 +327,7 @@ def test_a_dump_that_was_edited_wrongly_is_refused(text):
 def test_nearest():
     assert nearest("modle", ["mode", "model"]) == "model"
     assert nearest("epochs", ["seed", "train.epochs"]) == "train.epochs"
+
+
+def test_every_spiking_form_can_be_chosen():
+    assert set(network.FORMS) == set(FORMS)
