@@ -57,6 +57,7 @@ def _own(ours: str) -> Rule:
 
 
 _PVT = Names(lambda ours: (*names.pvt_rules("", ours), _own(ours)), ((r"head\..*", CLASSIFIER),))
+CED_FRONT = ((r"front_end\..*", "a spectrogram of its own, where this network reads VGGish's log-mel"),)
 _LITE_HEAD = ((r"_?(conv_head|classifier|fc)\..*|bn2\..*|_bn1\..*", CLASSIFIER),)
 IMAGE_NAMES: dict[str, Names] = {
     "resnet50": Names(
@@ -69,6 +70,7 @@ IMAGE_NAMES: dict[str, Names] = {
 }
 AUDIO_NAMES: dict[str, Names] = {
     "vggish": Names(lambda ours: (*names.vggish_rules("", ours), _own(ours)), names.vggish_unused("")),
+    "ced_mini": Names(lambda ours: (*names.ced_rules("", ours), _own(ours)), (*names.ced_unused(""), *CED_FRONT)),
 }
 
 
@@ -105,11 +107,12 @@ def _keys(graph: Graph, value: str, build: Builder) -> set[str]:
 
 
 def _load(network: nn.Module, name: str, source: str | Path, prefix: str, known: Names, weights: set[str]) -> Report:
-    ours: dict[str, Tensor] = {
-        key: value
-        for key, value in network.state_dict().items()
-        if key.startswith(prefix) and key.removeprefix(prefix).rpartition(".")[0] in weights
-    }
+    def belongs(key: str) -> bool:
+        """A parameter of a layer ("conv1.weight"), or one that is a value itself ("time_pos_embed")."""
+        name = key.removeprefix(prefix)
+        return key.startswith(prefix) and bool({name, name.rpartition(".")[0]} & weights)
+
+    ours: dict[str, Tensor] = {key: value for key, value in network.state_dict().items() if belongs(key)}
     if not ours:
         raise ValueError(f"the network has no '{name}' under '{prefix}', expected names like '{prefix}{min(weights)}'")
     try:

@@ -139,7 +139,7 @@ def gradients(family: str, module: fx.GraphModule, batches: Iterable[Mapping[str
     return largest
 
 
-def learning(family: str, dialect: str, *, lr: float = 5e-3, steps: int = 20) -> float:
+def learning(family: str, dialect: str, *, lr: float, steps: int = 20) -> float:
     """The mask's loss on one clip, mean of the last three steps over mean of the first three."""
     module, batch = made(family, dialect), whole(0)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr)

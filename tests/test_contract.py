@@ -42,27 +42,10 @@ BINARY = ("lif", "demo_lif")
 # A shift in front of a batch norm changes nothing: the norm takes means away, also through a neuron that rounds, whose
 # straight-through gradient is the identity's. AV2TS's level codes are such shifts, one for all of a map.
 SHIFT = r"\.bias$|level_embed\.weight$"
-# What else has no gradient at first: (family, dialects, names, reason).
-IDLE = (
-    (
-        "av2ts",
-        BINARY,
-        r"^sites\.predictor\.memories\.\d\.feature\.norm\.weight$",
-        "read by the thresholds of masks alone",
-    ),
-    (
-        "av2ts",
-        BINARY,
-        r"time_visual_attn_blocks\.\d\.(norm1|attn)\.",
-        "the weights of time stay below one binary spike",
-    ),
-)
+# What else has none, and in which dialects: an attention's mask of AV2TS is a threshold, whatever is read for it.
+IDLE = {"av2ts": (BINARY, r"^sites\.predictor\.memories\.\d\.feature\.norm\.weight$")}
 # Products of queries and pixels in masks and masked attentions cannot be re-associated: counts times counts.
 SPIKE_FED = {"av2ts": 0.965}
-
-
-def idle(family: str, dialect: str) -> list[str]:
-    return [names for of, dialects, names, _ in IDLE if of == family and dialect in dialects]
 
 
 # --- values
@@ -149,9 +132,10 @@ def test_every_tensor_has_a_gradient(family, dialect):
     size = TINY if dialect == "demo_lif" else SMALL
     module, batches = made(family, dialect, size), [whole(i, i + 1, size=size) for i in (0, 2, 4)]
     still = [name for name, largest in gradients(family, module, batches).items() if largest < NOTHING]
-    named = idle(family, dialect)
-    assert not [name for name in still if not any(re.search(p, name) for p in (SHIFT, *named))]
-    assert not [p for p in named if not any(re.search(p, name) and not re.search(SHIFT, name) for name in still)]
+    dialects, names = IDLE.get(family, ((), ""))
+    named = [name for name in still if dialect in dialects and re.search(names, name)]
+    assert not [name for name in still if name not in named and not re.search(SHIFT, name)]
+    assert bool(named) == (dialect in dialects)
     if dialect == "ann":
         assert still
         assert moved_by(still, family, module, batches[0]) < 1e-6
@@ -159,12 +143,13 @@ def test_every_tensor_has_a_gradient(family, dialect):
 
 @every("ann", "ilif", slow=["qann", *BINARY])
 def test_twenty_steps_lower_the_loss(family, dialect):
-    assert learning(family, dialect) < (0.97 if dialect in BINARY else 0.9)
+    lr, most = (2e-2, 0.95) if dialect in BINARY else (5e-3, 0.9)
+    assert learning(family, dialect, lr=lr) < most
 
 
-@pytest.mark.parametrize("family", ["miavs", "qsd"])
-def test_learning_is_the_optimizers_work(family):
-    assert learning(family, "ann", lr=0.0) > 0.97
+def test_learning_is_the_optimizers_work():
+    """Not the moving codebook's, nor the batch norms'."""
+    assert learning("qsd", "ann", lr=0.0) > 0.97
 
 
 def test_published_image_attention_cannot_learn_where_to_look():

@@ -5,19 +5,13 @@
 
 from __future__ import annotations
 
-from ann.checkpoints.backbones import NORM, WB, detectron_rules, pvt_rules
+from ann.checkpoints.backbones import BLOCK, WB, ced_rules, ced_unused, detectron_rules, pvt_rules
 from ann.checkpoints.keymap import KeyMap, Rule, rule, thirds
 
 HEAD = r"sem_seg_head\."
 DEFORMABLE = "sampling_offsets|attention_weights|value_proj|output_proj"
-BLOCK = r"norm[12]|attn\.(?:qkv|v|proj)|mlp\.fc[12]"
 
-AUDIO: tuple[Rule, ...] = (
-    rule(r"audio_backbone\.(time|freq)_pos_embed", r"audio.\1_pos_embed"),
-    rule(rf"audio_backbone\.init_bn\.1\.{NORM}", r"audio.init_bn.\1"),
-    rule(rf"audio_backbone\.(patch_embed\.proj|norm)\.{WB}", r"audio.\1.\2"),
-    rule(rf"audio_backbone\.blocks\.(\d+)\.({BLOCK})\.{WB}", r"audio.blocks.\1.\2.\3"),
-)
+AUDIO: tuple[Rule, ...] = ced_rules("audio_backbone.", "audio.")
 TIME: tuple[Rule, ...] = (
     rule(rf"(audio_linear[1-4]|time_norm)\.{WB}", r"\1.\2"),
     rule(rf"(time_attn_blocks_[123])\.({BLOCK})\.{WB}", r"\1.\2.\3"),
@@ -67,7 +61,7 @@ PREDICTOR: tuple[Rule, ...] = (
     rule(rf"{HEAD}predictor\.(query_feat|query_embed|level_embed)\.weight", r"predictor.\1.weight"),
 )
 UNUSED = (
-    (r"audio_backbone\.outputlayer\..*", "classifier of sounds, never run"),
+    *ced_unused("audio_backbone."),
     (rf"{HEAD}pixel_decoder\.input_proj\..*", "projections to 256 channels, which the levels have already"),
     (rf"{HEAD}pixel_decoder\.linear1\..*", "projection to the fused map's size, which the fusion has of its own"),
     (r"criterion\.empty_weight", "weights of the classes in the loss"),

@@ -14,6 +14,7 @@ from graph.backbones.efficientnet import ROWS
 
 WB = "(weight|bias)"
 NORM = "(weight|bias|running_mean|running_var|num_batches_tracked)"
+BLOCK = r"norm[12]|attn\.(?:qkv|v|proj)|mlp\.fc[12]"
 Reasons = tuple[tuple[str, str], ...]
 
 
@@ -95,3 +96,17 @@ def lite_package_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
         made += [rule(rf"{block}{theirs}\.weight", f"{target}{name}.weight") for theirs, name in convs.items()]
         made += [rule(rf"{block}{theirs}\.{NORM}", rf"{target}{name}.\1") for theirs, name in norms.items()]
     return tuple(made)
+
+
+def ced_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
+    p = escape(prefix)
+    return (
+        rule(rf"{p}(time|freq)_pos_embed", rf"{ours}\1_pos_embed"),
+        rule(rf"{p}init_bn\.1\.{NORM}", rf"{ours}init_bn.\1"),
+        rule(rf"{p}(patch_embed\.proj|norm)\.{WB}", rf"{ours}\1.\2"),
+        rule(rf"{p}blocks\.(\d+)\.({BLOCK})\.{WB}", rf"{ours}blocks.\1.\2.\3"),
+    )
+
+
+def ced_unused(prefix: str) -> Reasons:
+    return ((rf"{escape(prefix)}outputlayer\..*", "classifier of sounds, never run"),)

@@ -1,4 +1,4 @@
-"""Official keys become ours strictly: nothing unknown, nothing twice, nothing left empty, nothing of the wrong shape."""
+"""Official keys become ours strictly: nothing unknown, twice, left empty, or of the wrong shape."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -297,3 +298,18 @@ def test_timm_is_imported_only_where_it_is_used():
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
                 names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
                 assert not {n.split(".")[0] for n in names} & {"timm", "torchvision", "huggingface_hub"}, file
+
+
+def test_ced_loads_under_its_published_names(tmp_path):
+    graph = Graph(name="ced")
+    logmel = graph("logmel", Input(dims=(1, 96, 64)))
+    with graph.scope("audio"):
+        graph.output("tokens", AUDIO["ced_mini"](graph, logmel, replace(BaseSpec(), audio_dim=256, frozen=())))
+    module = lower(graph, ANN)
+    ours = {k.removeprefix("audio."): torch.randn_like(v.float()) for k, v in module.state_dict().items()}
+    names = {k.replace("init_bn.", "init_bn.1."): v for k, v in ours.items() if "num_batches" not in k}
+    extra = {"outputlayer.1.weight": torch.ones(2), "front_end.0.window": torch.ones(3)}
+    torch.save({**names, **extra}, tmp_path / "ced.pt")
+    report = load_audio(module, "ced_mini", tmp_path / "ced.pt")
+    assert set(report.unused) == set(extra) and len(report.loaded) == len(names)
+    assert holds(module, {k: v for k, v in ours.items() if "num_batches" not in k}, "audio.")

@@ -63,8 +63,8 @@ def test_weights_follow_the_rule_of_their_key() -> None:
 
 def test_errors_are_relative_to_what_is_wanted() -> None:
     wanted = np.array([3.0, 4.0])
-    assert relative(wanted + [0.3, 0.4], wanted) == pytest.approx(0.1)
-    assert spread(wanted + [0.0, 0.2], wanted) == pytest.approx(0.4)
+    assert relative(wanted * 1.1, wanted) == pytest.approx(0.1)
+    assert spread(wanted + np.array([0.0, 0.2]), wanted) == pytest.approx(0.4)
 
 
 def test_equal_networks_pass_and_another_seed_does_not(folder: Path) -> None:
