@@ -1,4 +1,4 @@
-"""The README's table of the five systems: what official outputs they match, what they cost, how much spikes can drive."""
+"""The README's table of the five systems: official outputs they match, what they cost, how much spikes can drive."""
 
 from __future__ import annotations
 

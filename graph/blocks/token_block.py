@@ -21,8 +21,7 @@ MLP_RATIO = 4
 
 @dataclass(frozen=True)
 class Block:
-    """``normed``: norm1 of what came in. ``logits`` [..., h, N, N]: q k^T / sqrt d before any softmax, if wanted; of a
-    linear attention relu(q) relu(k)^T, not divided, lest no binary spike come of it."""
+    """``normed``: norm1 of what came in. ``logits`` [..., h, N, N]: scaled q k^T before any softmax, if wanted."""
 
     out: str
     normed: str
@@ -91,13 +90,14 @@ def block(
     return Block(mlp(g, g("add1", Add(), x, y), spec, eps=eps), normed, scaled)
 
 
-def _logits(g: Graph, q: str, k: str, scale: float) -> str:
-    return g("logits", MatMul(inner=g[q].shape[-1], scale=scale), q, k)
+def _logits(g: Graph, q: str, k: str) -> str:
+    head = g[q].shape[-1]
+    return g("logits", MatMul(inner=head, scale=1 / sqrt(head)), q, k)
 
 
 def _softmax(g: Graph, q: str, k: str, v: str, along: Heads, spec: BaseSpec, wanted: bool) -> tuple[str, str]:
     qh, kh, vh = along.split(g, "q", q), along.split(g, "k", k, transposed=True), along.split(g, "v", v)
-    logits = _logits(g, qh, kh, 1 / sqrt(g[qh].shape[-1]))
+    logits = _logits(g, qh, kh)
     return g("mixed", MatMul(inner=g[vh].shape[-2]), score(g, "score", logits, spec), vh), logits
 
 
@@ -109,4 +109,4 @@ def _linear(g: Graph, q: str, k: str, v: str, along: Heads, spec: BaseSpec, want
     *_, head, keys = g[kh].shape
     states = g("states", MatMul(inner=keys), kh, vh)
     mixed = g("mixed", MatMul(inner=head, scale=2.0 ** -round(log2(keys * isqrt(head)))), qh, states)
-    return mixed, _logits(g, qh, kh, 1.0) if wanted else ""
+    return mixed, _logits(g, qh, kh) if wanted else ""

@@ -60,6 +60,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "pretrained").mkdir()
     for name in ("pvt_v2_b5", "resnet50-19c8e357", "vggish-10086976"):
         (tmp_path / "pretrained" / f"{name}.pth").touch()
+    (tmp_path / "pretrained" / "audiotransformer_mini_mAP_4896.pt").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
