@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from experiments import cli_checks
-from experiments.cli_build import build
-from experiments.cli_yaml import Layer, read
+from experiments.cli import checks
+from experiments.cli.build import build
+from experiments.cli.files import Layer, read
 from experiments.errors import unknown
 from experiments.settings import SETTINGS
 
@@ -31,5 +31,5 @@ def load(text: str, name: str = "config.yaml") -> Any:
     if mode not in SETTINGS:
         raise unknown(f"{name}: mode", mode, SETTINGS)
     settings = build(SETTINGS[mode], mode, [Layer(name=name, values=values)], {})
-    cli_checks.values(settings)
+    checks.values(settings)
     return settings

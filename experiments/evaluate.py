@@ -12,7 +12,7 @@ from torch import Tensor, fx
 from avs.avsbench import AVSBenchClips, resounded
 from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_clips, donors
-from avs.losses import foreground_logit
+from avs.losses.masks import foreground_logit
 from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.split import Split
 from experiments.errors import UserError

@@ -11,7 +11,8 @@ from ann.checkpoints.keymap import translate
 from ann.pretrained import load_audio, load_image
 from ann.weight_files import read
 from experiments.errors import UserError
-from experiments.network import load_shared, model_spec
+from experiments.model import model_spec
+from experiments.network import load_shared
 from experiments.official import key_map, owners
 from experiments.run_folder import read_weights
 from experiments.settings import RunSettings

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -15,10 +14,10 @@ from convert.fold import fold_network
 from experiments.config_file import load
 from experiments.dataset import on_grid
 from experiments.errors import UserError
+from experiments.model import model_spec
 from experiments.run_folder import read_weights
 from experiments.settings import (
     ConvertSettings,
-    ModelSettings,
     RunSettings,
     SnnSettings,
     SpikeSettings,
@@ -26,23 +25,12 @@ from experiments.settings import (
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import lower, source_of
-from graph.models import build, spec_of
+from graph.models import build
 from graph.passes import SpikeSpec, released, spikify
 from graph.serial import loads
-from graph.spec import BaseSpec
 from snn import SNN, NeuronSpec
 
 DEPLOYED = "deployed"
-
-
-def model_spec(model: ModelSettings, classes: int = 1, image: int = 0, grid: bool = True) -> BaseSpec:
-    """``classes``: channels of the mask; 1 is binary. ``image``: pixels of a side, 0: what the spec says. ``grid``: the
-    data come on a dyadic grid, which the spec may then count on."""
-    changes: dict[str, Any] = {"classes": classes}
-    changes |= {"backbone": model.backbone} if model.backbone else {}
-    changes |= {"image": image} if image else {}
-    spec: BaseSpec = spec_of(model.name, model.spec, **changes)
-    return spec if grid else replace(spec, grid=False)
 
 
 def spikified(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ann.checkpoints import OFFICIAL, RELEASED, KeyMap
 from experiments.errors import UserError
-from experiments.network import model_spec
+from experiments.model import model_spec
 from experiments.settings import RunSettings, SnnSettings
 
 Maps = Mapping[str, Mapping[str, KeyMap]]

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_clips, donors
-from avs.losses import foreground_logit
+from avs.losses.masks import foreground_logit
 from experiments.dataset import split
 from experiments.errors import UserError
 from experiments.evaluate import predict

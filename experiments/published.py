@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from avs.avsbench import CLASSES
-from avs.losses import foreground_logit
+from avs.losses.masks import foreground_logit
 from avs.metrics import AVSBenchF, AVSBenchIoU
 from avs.metrics_semantic import SemanticIoU
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from avs.losses import LossSpec
+from avs.losses.masks import LossSpec
 from snn.spec import NeuronSpec
 
 

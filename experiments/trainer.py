@@ -22,12 +22,12 @@ from torch import Tensor, fx, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from avs import information
-from avs.objective import objective
+from avs.losses.objective import objective
 from avs.split import Split
 from experiments import checkpoint
 from experiments.dataset import steps_per_epoch, training_order
 from experiments.freezing import freeze
-from experiments.network import model_spec
+from experiments.model import model_spec
 from experiments.run_folder import write_text
 from experiments.schedule import learning_rate
 from experiments.settings import AnnSettings, RunSettings, TrainSettings

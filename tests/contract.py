@@ -16,8 +16,8 @@ from torch import Tensor, fx
 from ann import ANN, QANN
 from avs.chimes import ChimesSpec, load
 from avs.clip import Clips
-from avs.losses import LossSpec, extra_losses
-from avs.objective import objective
+from avs.losses.masks import LossSpec, extra_losses
+from avs.losses.objective import objective
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import lower

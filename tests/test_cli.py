@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import cli, network
-from experiments.cli_build import leaves
+from experiments.cli.build import leaves
 from experiments.config_file import dump, load
 from experiments.errors import UserError, nearest
 from experiments.settings import FORMS, NOT_BUILT, SETTINGS, AnnSettings, ConvertSettings, SnnSettings
@@ -106,6 +106,7 @@ MISTAKES = {
     "--mode ann --weights some.pth": "no official names are known for miavs on tiny",
     "--mode convert --from runs/old --weights some.pth": "--mode convert starts from --from",
     "--mode ann --train.schedule cosinus": "'cosine'",
+    f"--mode ann {FULL} --model.name av2ts --model.spec maskiges": "also reads 'maskige', but avsbench gives image and",
     "--mode ann --train.backbone_lr -1": "0 or more",
     "--mode ann --train.freeze_epochs -1": "0 or more",
     "--mode snn --spikes.form realised": "'released'",

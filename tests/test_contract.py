@@ -214,7 +214,7 @@ def test_every_named_spec_builds_and_freezes_what_it_says(family):
     for name, spec in FAMILIES[family].specs.items():
         graph = build(family, spec)
         found = trained(graph, spec.frozen)
-        assert graph[graph.outputs["mask"]].shape == (1, spec.image, spec.image), name
+        assert graph[graph.outputs["mask"]].shape == (spec.classes, spec.image, spec.image), name
         assert found.trainable > 0 and bool(found.frozen) == bool(spec.frozen), name
         assert found.total == graph.parameters()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import parse
-from experiments.cli_yaml import layers
+from experiments.cli.files import layers
 
 ROOT = Path(__file__).parents[1]
 # A room and the rooms that it may import. What is not listed is not allowed.

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from avs.information import NAMES, as_map, check, term
-from avs.released import released
+from avs.information.released import released
+from avs.information.term import NAMES, as_map, check, term
 
 SHAPES = {
     "mask": (1, 8, 8),

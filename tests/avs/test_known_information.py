@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avs.audio_bank import AudioBank
-from avs.estimators import ESTIMATORS, SMILE_CLIP, dv, infonce, jsd, log_mean_exp, smile
-from avs.mutual_information import MutualInformation, pair_scores
+from avs.information.audio_bank import AudioBank
+from avs.information.estimators import ESTIMATORS, SMILE_CLIP, dv, infonce, jsd, log_mean_exp, smile
+from avs.information.mutual_information import MutualInformation, pair_scores
 
 DIMS = 4
 NATS = (0.0, 0.5, 1.0, 2.0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from avs.losses import (
+from avs.losses.masks import (
     LossSpec,
     bce_loss,
     ce_loss,

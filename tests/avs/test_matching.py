@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from avs.matching import cheapest, class_masks, costs, pair_bce, pair_dice
+from avs.losses.matching import cheapest, class_masks, costs, pair_bce, pair_dice
 
 WEIGHTS = (2.0, 5.0, 5.0)
 

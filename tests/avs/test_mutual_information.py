@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from avs.audio_bank import AudioBank
-from avs.estimators import DV, EMA_BOUND, ESTIMATORS, dv, infonce, jsd, log_mean_exp, smile
-from avs.mutual_information import MutualInformation, pair_scores, sample_pixels, shrink_mask
+from avs.information.audio_bank import AudioBank
+from avs.information.estimators import DV, EMA_BOUND, ESTIMATORS, dv, infonce, jsd, log_mean_exp, smile
+from avs.information.mutual_information import MutualInformation, pair_scores, sample_pixels, shrink_mask
 
 
 def gaussians(

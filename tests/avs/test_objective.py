@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from avs.losses import LossSpec, bce_loss, ce_loss, dice_loss, feature_dice
-from avs.objective import check, objective
-from avs.set_loss import heads_of, set_loss
+from avs.losses.masks import LossSpec, bce_loss, ce_loss, dice_loss, feature_dice
+from avs.losses.objective import check, objective
+from avs.losses.set_loss import heads_of, set_loss
 
 CLIP = torch.tensor([0, 0, 1, 1])
 

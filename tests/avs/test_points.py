@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avs.points import uncertain_points, uniform_points, values_at
+from avs.losses.points import uncertain_points, uniform_points, values_at
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from avs.released import normalised, released
+from avs.information.released import normalised, released
 
 
 def literal(score: torch.Tensor, mask: torch.Tensor) -> float:

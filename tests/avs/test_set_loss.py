@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from avs.set_loss import SetSpec, adjacent_frames, head_loss, heads_of, set_loss
+from avs.losses.set_loss import SetSpec, adjacent_frames, head_loss, heads_of, set_loss
 
 FEW = SetSpec(points=64)
 PARTS = ("ce", "bce", "dice")

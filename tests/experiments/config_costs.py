@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from experiments.cli import parse
 from experiments.dataset import mask_channels
-from experiments.network import FORMS, model_spec
+from experiments.model import model_spec
+from experiments.network import FORMS
 from experiments.settings import SnnSettings
 from graph.models import build
 from graph.passes import cost, fold, lint

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from experiments.cli import parse
-from experiments.cli_build import leaves
-from experiments.cli_yaml import Layer, layers
+from experiments.cli.build import leaves
+from experiments.cli.files import Layer, layers
 from experiments.settings import SETTINGS
 from graph.models import MODELS
 from tests.experiments.config_costs import CLIPS, cost_line

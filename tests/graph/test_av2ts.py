@@ -17,7 +17,6 @@ from graph.lower import lower
 from graph.models import build, spec_of
 from graph.models.av2ts import AV2TS_SPECS, core
 from graph.ops import Downsample, Drop, Input, Mask, Score
-from graph.serial import dumps, loads, same
 from graph.trainable import by_part, trained
 from layers.consts import sine_positions
 from layers.views import downsample
@@ -151,11 +150,6 @@ def test_the_heads_share_one_set_of_weights(softmax):
 
 
 WB = ("weight", "bias")
-
-
-def test_it_survives_a_file():
-    g = build("av2ts", "tiny")
-    assert same(loads(dumps(g)), g)
 
 
 def test_a_binary_mask_is_the_difference_of_the_classes(softmax):

@@ -20,7 +20,7 @@ from graph.models.etavs.decoder import nearest
 from graph.ops import Downsample, Input, MatMul, Resize, Upsample
 from graph.passes import SpikeSpec, fold, lint, spikify
 from graph.trainable import by_part, trained
-from graph.values import Clock, Spike
+from graph.values import Spike
 from snn import SNN, NeuronSpec
 
 SIZE, CLIPS = 32, 2
@@ -179,45 +179,12 @@ def test_gradients_pass_through_a_frozen_backbone():
 # --- dialects
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_parameter_trains(dialect):
-    """Also where batch norms leave a shift no more than a threshold: nothing is identically zero in a spiking one."""
-    module = made(dialect)
-    largest = {name: 0.0 for name, _ in module.named_parameters()}
-    for seed in range(3):
-        out = module(**clips(seed))["mask"]
-        module.zero_grad()
-        (out * torch.randn(out.shape, generator=torch.Generator().manual_seed(seed))).sum().backward()
-        for name, p in module.named_parameters():
-            assert p.grad is not None and p.grad.isfinite().all(), name
-            largest[name] = max(largest[name], float(p.grad.abs().max()))
-    assert not [name for name, value in largest.items() if value == 0]
-    if dialect == "ann":
-        faint = {name for name, value in largest.items() if value < 1e-5}
-        assert all(name.endswith("norm.bias") or name.endswith("norm1.bias") for name in faint)
-
-
 def test_no_site_starts_silent(walk):
     """Products of linear attention may be of any size; behind a norm, some of their counts are not zero."""
     module = made("ilif")
     facts = infer(module.source)
     fired = {n: v for n, v in walk(module, clips()).items() if isinstance(facts[n].kind, Spike)}
     assert fired and min(float((v != 0).float().mean()) for v in fired.values()) > 0.05
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_node_has_its_shape(walk, dialect):
-    module = made(dialect).eval()
-    facts, graph = infer(module.source), module.source
-    frames = {Clock.STATIC: 0, Clock.ONCE: 1, Clock.STEPPED: graph.steps}
-    for name, value in walk(module, clips()).items():
-        fact = facts[name]
-        rows = ROWS * frames[fact.clock] // max(fact.frames, 1) or 1
-        assert tuple(value.shape) == (rows, *fact.shape), name
-        if isinstance(fact.kind, Spike):
-            site = module.get_submodule(fact.kind.scale)
-            counts = value / (site.step * site.scale)
-            assert torch.allclose(counts, counts.round(), atol=1e-4) and counts.max() <= fact.kind.levels, name
 
 
 @pytest.mark.parametrize("dialect", ["qann", "ilif", "lif"])
@@ -236,9 +203,8 @@ def test_every_product_reads_spikes(dialect):
             assert all(isinstance(facts[a].kind, Spike) for a in free), node.name
 
 
-@pytest.mark.parametrize("spec", ["full", "r50", "tiny"])
-def test_nearly_all_multiplies_are_spike_fed(spec):
-    graph, _ = fold(spikify(build("etavs", spec).pruned(["mask"]), SpikeSpec(score="linear")))
+def test_nearly_all_multiplies_of_a_resnet_are_spike_fed_too():
+    graph, _ = fold(spikify(build("etavs", "r50").pruned(["mask"]), SpikeSpec(score="linear")))
     found = lint(graph)
     assert found.spike_fed_share >= 0.97
     assert not [f for f in found.left if not f.input_layer and isinstance(graph[f.node].op, WEIGHTED)]

@@ -9,8 +9,7 @@ import torch
 from ann import ANN
 from graph.dialect import Dialect
 from graph.graph import Graph
-from graph.lower import lower, source_of
-from graph.models import build
+from graph.lower import lower
 from graph.ops import Add, Const, Conv, Input, Linear, Output, Param
 
 ROOM = Path(__file__).parents[2] / "graph"
@@ -59,20 +58,6 @@ def test_keys_are_node_names(make):
     names = {n.weights for n in graph.nodes.values()}
     for key in lower(graph, table).state_dict():
         assert key in names or key.rsplit(".", 1)[0] in names
-
-
-@pytest.mark.parametrize("family", ["miavs", "avsegformer"])
-def test_training_outputs_leave_no_trace(family, small, batch):
-    graph = build(family, small)
-    whole, alone = lower(graph, ANN).eval(), lower(graph, ANN, outputs=["mask"]).eval()
-    kept = source_of(alone)
-    assert list(kept.outputs) == ["mask"]
-    assert not [n for n in kept.nodes.values() if isinstance(n.op, Output) and n.op.training]
-    readers = kept.consumers()
-    unread = [n for n, r in readers.items() if not r and n not in kept.outputs.values()]
-    assert unread == []
-    alone.load_state_dict({k: v for k, v in whole.state_dict().items() if k in alone.state_dict()})
-    assert torch.equal(alone(**batch)["mask"], whole(**batch)["mask"])
 
 
 def test_pruning_drops_what_only_training_needs():

@@ -1,27 +1,10 @@
-"""Graph -> JSON -> graph is the identity, and so is what it lowers to."""
+"""Graph -> JSON -> graph: shared weights survive, and a file is checked as strictly as code is."""
 
 import json
 
 import pytest
-import torch
 
-from graph.lower import lower
 from graph.serial import dumps, loads, same
-
-
-@pytest.mark.parametrize("dialect", ["ann", "qann", "ilif", "lif"])
-@pytest.mark.parametrize("family", ["miavs", "avsegformer"])
-def test_round_trip(make, batch, family, dialect):
-    graph, table = make(family, dialect)
-    again = loads(dumps(graph))
-    assert again == graph and same(again, graph) and list(again) == list(graph)
-    assert dumps(again) == dumps(graph)
-    first, second = lower(graph, table).eval(), lower(again, table).eval()
-    assert list(first.state_dict()) == list(second.state_dict())
-    assert first.code == second.code
-    second.load_state_dict(first.state_dict())
-    a, b = first(**batch), second(**batch)
-    assert all(torch.equal(a[k], b[k]) for k in a) and set(a) == set(b)
 
 
 def test_shared_weights_survive(make):

@@ -1,4 +1,4 @@
-"""The published MI-AVS code's "mutual information" of a score map, for comparison with the bounds in `avs.estimators`.
+"""The published MI-AVS code's "mutual information" of a score map, for comparison with the bounds in `estimators`.
 
 With m the map's scores [B, h, w], min-max normalised over the whole batch, and a pixel of the map positive where more
 than 0.4 of the mask's pixels in it are foreground:

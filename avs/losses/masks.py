@@ -5,7 +5,7 @@
     ce        cross-entropy over classes; background is class 0
     feature   dice of the channel mean of the mask feature [B, C, h, w], upsampled
 
-`mixed` is their weighted sum; `avs.objective` adds what reads other outputs of a network. In a semantic task dice and
+`mixed` is their weighted sum; `objective` adds what reads other outputs of a network. In a semantic task dice and
 bce read the foreground logit, ln(sum of the classes' exponentials) - background, whose sigmoid is the softmax's
 probability of not being background.
 
@@ -35,7 +35,7 @@ OF_A_MASK = ("dice", "bce", "ce", "feature", "set")
 class LossSpec:
     """Weights of the parts; a part of weight 0 is not computed.
 
-    ``set``: the set prediction loss (`avs.set_loss`), for a network with queries. ``extra``: outputs of the network
+    ``set``: the set prediction loss (`set_loss`), for a network with queries. ``extra``: outputs of the network
     that are losses of its own (``loss_*``), such as a codebook's.
     """
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-from avs.losses import LossSpec, extra_losses, mixed
-from avs.set_loss import CLASS, MASK, heads_of, set_loss
+from avs.losses.masks import LossSpec, extra_losses, mixed
+from avs.losses.set_loss import CLASS, MASK, heads_of, set_loss
 
 # What the mask is read from: after the fusion with the sound where a family publishes that, as AVSegFormer's own code.
 FEATURES = ("fused_feature", "mask_feature")

@@ -9,7 +9,7 @@ from typing import Any
 from torch.cuda import is_available
 
 from avs import avsbench, chimes, information
-from experiments import cli_network
+from experiments.cli import network
 from experiments.errors import UserError, unknown
 from experiments.schedule import SCHEDULES
 from experiments.settings import FORMS, DataSettings, RunSettings
@@ -90,7 +90,7 @@ def values(settings: Any) -> None:
             raise UserError(f"{key} is {found}, expected {bound}")
     if isinstance(settings, RunSettings):
         _data(settings)
-        cli_network.network(settings)
+        network.network(settings)
         _device(settings.device)
 
 

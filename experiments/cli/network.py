@@ -6,15 +6,20 @@ from __future__ import annotations
 from operator import attrgetter
 
 from ann.pretrained import AUDIO_NAMES, IMAGE_NAMES
-from avs import information, objective
+from avs import information
+from avs.losses import objective
 from experiments.dataset import frames_per_clip, mask_channels
 from experiments.errors import UserError, nearest
+from experiments.model import model_spec
+from experiments.official import key_map
 from experiments.settings import ConvertSettings, RunSettings, SnnSettings
 from graph.graph import Graph
 from graph.infer import window
-from graph.models import build
+from graph.models import FAMILIES, build
+from graph.ops import Input
 from graph.spec import BaseSpec
 
+GIVEN = ("image", "logmel")
 # The one network and neuron that "released" is: MI-AVS's, as published.
 RELEASED: dict[str, str | int] = {
     "model.name": "miavs",
@@ -26,10 +31,9 @@ RELEASED: dict[str, str | int] = {
 
 
 def network(settings: RunSettings) -> None:
-    from experiments.network import model_spec  # which reads configs of runs, and so needs these checks
-
     spec = model_spec(settings.model, mask_channels(settings.data), settings.data.image)
     graph = _built(settings, spec)
+    _inputs(settings, graph)
     _clips(settings, graph)
     _outputs(settings, graph)
     _form(settings)
@@ -45,6 +49,17 @@ def _built(settings: RunSettings, spec: BaseSpec) -> Graph:
         raise UserError(
             f"{key}, which does not fit model.spec '{model.spec}' of {model.name} ({error}), expected another, or none"
         ) from error
+
+
+def _inputs(settings: RunSettings, graph: Graph) -> None:
+    """No dataset here gives more than pictures and sounds."""
+    wanted = [node.name for node in graph.nodes.values() if isinstance(node.op, Input) and node.name not in GIVEN]
+    if wanted:
+        others = [name for name in FAMILIES[settings.model.name].specs if "maskiges" not in name]
+        raise UserError(
+            f"model.spec is '{settings.model.spec}', which also reads '{wanted[0]}', but {settings.data.dataset} gives "
+            f"{' and '.join(GIVEN)} alone, expected one of {', '.join(others)}"
+        )
 
 
 def _clips(settings: RunSettings, graph: Graph) -> None:
@@ -80,8 +95,6 @@ def _form(settings: RunSettings) -> None:
 
 
 def _starts(settings: RunSettings, spec: BaseSpec) -> None:
-    from experiments.official import key_map
-
     if settings.weights:
         if isinstance(settings, ConvertSettings):
             raise UserError(f"weights is '{settings.weights}', expected none: --mode convert starts from --from")

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avs.matching import cheapest, class_masks, costs
-from avs.points import uncertain_points, uniform_points, values_at
+from avs.losses.matching import cheapest, class_masks, costs
+from avs.losses.points import uncertain_points, uniform_points, values_at
 
 CLASS, MASK = "queries_class_", "queries_mask_"
 Head = tuple[Tensor, Tensor]

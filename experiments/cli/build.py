@@ -11,8 +11,8 @@ from typing import Any, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
-from experiments.cli_checks import CHOICES
-from experiments.cli_yaml import Layer
+from experiments.cli.checks import CHOICES
+from experiments.cli.files import Layer
 from experiments.errors import UserError, nearest
 
 EXPECTED: dict[Any, str] = {

@@ -2,7 +2,7 @@
 
 Joint: the score of a foreground pixel x_p with its own clip's audio y_p. Marginal: scores of the *same*
 pixels with the audio y_j of other clips, out of a bank. Scores are dot products of projected features,
-T(x, y) = x.y / sqrt(k), in fp32; `avs.estimators` makes a bound of them. P pixels, K stored sounds.
+T(x, y) = x.y / sqrt(k), in fp32; `avs.information.estimators` makes a bound of them. P pixels, K stored sounds.
 """
 
 import math
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avs.audio_bank import AudioBank
-from avs.estimators import ESTIMATORS
+from avs.information.audio_bank import AudioBank
+from avs.information.estimators import ESTIMATORS
 
 
 def pair_scores(pixels: Tensor, audio: Tensor, bank: Tensor, absent: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from experiments.cli_build import ALIAS, EXPECTED, leaves
+from experiments.cli.build import ALIAS, EXPECTED, leaves
 from experiments.errors import UserError, nearest
 from experiments.settings import SETTINGS
 

@@ -12,9 +12,9 @@ from difflib import get_close_matches
 import torch
 from torch import Tensor, nn
 
-from avs.estimators import ESTIMATORS
-from avs.mutual_information import MutualInformation
-from avs.released import released
+from avs.information.estimators import ESTIMATORS
+from avs.information.mutual_information import MutualInformation
+from avs.information.released import released
 
 RELEASED = "released"
 NAMES = (*ESTIMATORS, RELEASED)
@@ -40,7 +40,7 @@ def as_map(value: Tensor) -> Tensor:
 
 
 class AcrossClips(nn.Module):
-    """A bound of `avs.estimators` between the foreground pixels of ``level`` and the sound, against other clips'."""
+    """A bound of `estimators` between the foreground pixels of ``level`` and the sound, against other clips'."""
 
     def __init__(self, level: str, bound: MutualInformation) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class AcrossClips(nn.Module):
 
 
 class Published(nn.Module):
-    """`avs.released` on the network's own score map. It has no parameters, and needs no clip and no chance."""
+    """`released` on the network's own score map. It has no parameters, and needs no clip and no chance."""
 
     def forward(
         self,

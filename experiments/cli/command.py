@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import cli_checks
-from experiments.cli_build import build, parser
-from experiments.cli_folders import folders, named
-from experiments.cli_words import options, single, split, unsplit
-from experiments.cli_yaml import Layer, layers
+from experiments.cli import checks
+from experiments.cli.build import build, parser
+from experiments.cli.files import Layer, layers
+from experiments.cli.folders import folders, named
+from experiments.cli.words import options, single, split, unsplit
 from experiments.errors import UserError, unknown
 from experiments.settings import NOT_BUILT, SETTINGS
 
@@ -61,8 +61,8 @@ def parse(argv: Sequence[str]) -> Any:
     given, config, files = _read(argv)
     mode = _mode(given, files)
     settings = build(SETTINGS[mode], mode, files, options(given, mode))
-    cli_checks.values(settings)
-    settings = named(cli_checks.complete(settings), config)
+    checks.values(settings)
+    settings = named(checks.complete(settings), config)
     folders(settings)
     return settings
 
