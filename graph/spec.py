@@ -4,6 +4,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Self
+
+SMALL: dict[str, Any] = {
+    "image": 64,
+    "frozen": (),
+    "backbone": "tiny",
+    "widths": (16, 32, 64, 96),
+    "stem_stride": 2,
+    "audio": "tiny_audio",
+    "audio_widths": (8, 16, 32, 32),
+    "audio_dim": 48,
+    "hidden": 48,
+    "heads": 4,
+    "points": 2,
+    "dropout": 0.0,
+    "norm": "batch",
+    "pre_norm": True,
+    "attention": "linear",
+    "score": "relu",
+    "gate": "hard",
+    "act": "relu",
+    "ceiling": 4.0,
+    "offset_bits": 4,
+    "position_bits": 8,
+    "grid": True,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +77,11 @@ class BaseSpec:
     grid: bool = False
     hidden_norms: bool = False
 
+    @classmethod
+    def small(cls, **changes: Any) -> Self:
+        """For pictures of 64 pixels, foldable and dyadic throughout: where every family's "tiny" begins."""
+        return cls(**{**SMALL, **changes})
+
     @property
     def strides(self) -> tuple[int, int, int, int]:
         s = self.stem_stride
@@ -87,19 +118,8 @@ class Spec(BaseSpec):
 
 
 FULL = Spec()
-TINY = Spec(
-    image=64,
-    frozen=(),
-    backbone="tiny",
-    audio="tiny_audio",
-    widths=(16, 32, 64, 96),
-    stem_stride=2,
-    audio_widths=(8, 16, 32, 32),
-    audio_dim=48,
-    hidden=48,
+TINY = Spec.small(
     mask_dim=24,
-    heads=4,
-    points=2,
     queries=8,
     query_layers=1,
     query_ffn=96,
@@ -111,17 +131,6 @@ TINY = Spec(
     mlp=24,
     fc=(16, 8),
     critic=(12, 6),
-    dropout=0.0,
-    norm="batch",
-    pre_norm=True,
-    attention="linear",
-    score="relu",
-    gate="hard",
-    act="relu",
-    ceiling=4.0,
-    offset_bits=4,
-    position_bits=8,
-    grid=True,
     upsample_last=True,
 )
 SPECS: dict[str, Spec] = {

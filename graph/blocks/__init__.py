@@ -6,8 +6,14 @@ from collections.abc import Callable
 from math import isqrt, log2, sqrt
 
 from graph.graph import Graph
-from graph.ops import Act, Add, Conv, Drop, Linear, MatMul, Norm, Score, View
+from graph.ops import Act, Add, Conv, Drop, Input, Linear, MatMul, Norm, Score, View
 from graph.spec import BaseSpec
+
+
+def inputs(g: Graph, spec: BaseSpec) -> tuple[str, str]:
+    """image [3, S, S] and log-mel [1, 96, 64] of one second."""
+    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid))
+    return image, g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
 
 
 def levels(maps: list[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, levels, linear, norm, sublayer
+from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, inputs, levels, linear, norm, sublayer
 from graph.blocks.deformable import TOKENS as TOKENS
 from graph.blocks.deformable import deformable_encoder, spans
 from graph.graph import Graph
@@ -18,7 +18,6 @@ from graph.ops import (
     Add,
     Conv,
     Expand,
-    Input,
     MatMul,
     Param,
     Slice,
@@ -41,8 +40,7 @@ Fusion = Callable[[Graph, str, str, Spec], Fused]
 
 def build(name: str, spec: Spec, fusion: Fusion) -> Graph:
     g = Graph(name=name)
-    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid))
-    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
+    image, logmel = inputs(g, spec)
     with g.scope("backbone"):
         features = BACKBONES[spec.backbone](g, image, spec)
     with g.scope("audio"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import levels
+from graph.blocks import inputs, levels
 from graph.graph import Graph
 from graph.models.av2ts.decoder import decoder, memories
 from graph.models.av2ts.heads import semantic
@@ -19,7 +19,7 @@ from graph.models.av2ts.osa import fused
 from graph.models.av2ts.pixel_decoder import pixel_decoder
 from graph.models.av2ts.spec import AV2TS_SPECS, AV2TSSpec
 from graph.models.av2ts.temporal import audio_tokens, visual_features
-from graph.ops import Input, Reduce
+from graph.ops import Reduce
 from graph.spec import BaseSpec
 
 PREDICTOR = "predictor"
@@ -52,15 +52,13 @@ def core(g: Graph, features: list[str], logmel: str, spec: AV2TSSpec, extra: lis
 
 def av2ts(spec: AV2TSSpec) -> Graph:
     g = Graph(name="av2ts")
-    picture = Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid)
-    image = g("image", picture)
-    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
+    image, logmel = inputs(g, spec)
     dropping = replace(spec, dropout=BaseSpec.dropout if spec.drop_path else 0.0)
     with g.scope("backbone"):
         features = BACKBONES[spec.backbone](g, image, dropping)
     extra = None
     if spec.maskiges:
-        maskige = g("maskige", picture)
+        maskige = g("maskige", g[image].op)
         with g.scope("pre_backbone"):
             extra = BACKBONES[spec.backbone](g, maskige, dropping)
     core(g, features, logmel, spec, extra)

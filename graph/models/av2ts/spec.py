@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graph.backbones.resnet import DEPTHS
-from graph.spec import TINY as SMALL
 from graph.spec import BaseSpec
 
 AUDIO_GROUPS = 4  # CED's tokens, two inner norms of the temporal blocks, their output: a quarter of the queries each
@@ -63,35 +62,16 @@ FULL = AV2TSSpec()
 MASKIGES = replace(FULL, maskiges=True)
 R50 = replace(FULL, backbone="resnet50", frozen=("audio", *resnet_norms("backbone")))
 R50_MASKIGES = replace(R50, maskiges=True, frozen=(*R50.frozen, *resnet_norms("pre_backbone")))
-# The small picture's choices (batch norm, linear attention, grids) are those of the other families.
-TINY = AV2TSSpec(
-    image=SMALL.image,
-    frozen=(),
-    backbone=SMALL.backbone,
-    widths=SMALL.widths,
-    stem_stride=SMALL.stem_stride,
-    audio_dim=48,
+TINY = AV2TSSpec.small(
+    audio=AV2TSSpec.audio,
     audio_patch=32,
     audio_depth=2,
-    hidden=SMALL.hidden,
-    heads=SMALL.heads,
-    points=SMALL.points,
     encoder_layers=1,
     encoder_ffn=96,
     osa_layers=1,
     decoder_layers=4,
     decoder_ffn=96,
     query_init="small",
-    norm=SMALL.norm,
-    pre_norm=SMALL.pre_norm,
-    attention=SMALL.attention,
-    score=SMALL.score,
-    gate=SMALL.gate,
-    act=SMALL.act,
-    ceiling=SMALL.ceiling,
-    offset_bits=SMALL.offset_bits,
-    position_bits=SMALL.position_bits,
-    grid=SMALL.grid,
 )
 AV2TS_SPECS: dict[str, AV2TSSpec] = {
     "full": FULL,

@@ -8,18 +8,16 @@ visual one: a messenger's output is the next stage's input.
 from __future__ import annotations
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import levels
+from graph.blocks import inputs, levels
 from graph.graph import Graph
 from graph.models.etavs.decoder import decoder
 from graph.models.etavs.messenger import messenger
 from graph.models.etavs.spec import EtavsSpec
-from graph.ops import Input
 
 
 def etavs(spec: EtavsSpec) -> Graph:
     g = Graph(name="etavs")
-    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid))
-    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
+    image, logmel = inputs(g, spec)
     with g.scope("audio"):
         token = AUDIO[spec.audio](g, logmel, spec)
     if g[token].shape != (1, spec.messenger):

@@ -32,25 +32,7 @@ class EtavsSpec(BaseSpec):
 
 
 FULL = EtavsSpec()
-TINY = EtavsSpec(
-    image=64,
-    frozen=(),
-    backbone="tiny",
-    audio="tiny_audio",
-    widths=(16, 32, 64, 96),
-    stem_stride=2,
-    audio_widths=(8, 16, 32, 32),
-    audio_dim=48,
-    hidden=32,
-    messenger=48,
-    ffn_ratio=2,
-    dropout=0.0,
-    norm="batch",
-    attention="linear",
-    act="relu",
-    ceiling=4.0,
-    grid=True,
-)
+TINY = EtavsSpec.small(hidden=32, heads=EtavsSpec.heads, pre_norm=False, messenger=48, ffn_ratio=2)
 ETAVS_SPECS: dict[str, EtavsSpec] = {
     "full": FULL,
     "r50": replace(FULL, backbone="resnet50", narrow_first=True),

@@ -17,19 +17,18 @@ A row of the decomposition is a clip of ``spec.frames`` frames, so batches are w
 from __future__ import annotations
 
 from graph.backbones import AUDIO, BACKBONES
-from graph.blocks import levels, linear
+from graph.blocks import inputs, levels, linear
 from graph.graph import Graph
 from graph.models.qsd.masks import decoded, masks
 from graph.models.qsd.pixels import encoded, mask_feature, projected, recombined
 from graph.models.qsd.semantics import semantics
 from graph.models.qsd.spec import QsdSpec
-from graph.ops import Input, Reduce
+from graph.ops import Reduce
 
 
 def qsd(spec: QsdSpec) -> Graph:
     g = Graph(name="qsd")
-    image = g("image", Input(dims=(3, spec.image, spec.image), grid=6 * spec.grid))
-    logmel = g("logmel", Input(dims=(1, 96, 64), grid=5 * spec.grid))
+    image, logmel = inputs(g, spec)
     with g.scope("backbone"):
         features = BACKBONES[spec.backbone](g, image, spec)
     with g.scope("audio"):

@@ -57,18 +57,7 @@ class QsdSpec(BaseSpec):
 
 
 FULL = QsdSpec()
-TINY = QsdSpec(
-    image=64,
-    frozen=(),
-    backbone="tiny",
-    audio="tiny_audio",
-    widths=(16, 32, 64, 96),
-    stem_stride=2,
-    audio_widths=(8, 16, 32, 32),
-    audio_dim=48,
-    hidden=48,
-    heads=4,
-    points=2,
+TINY = QsdSpec.small(
     sources=4,
     entries=64,
     recombine="add",
@@ -78,17 +67,6 @@ TINY = QsdSpec(
     ffn=96,
     mask_dim=24,
     controller_layers=2,
-    dropout=0.0,
-    norm="batch",
-    pre_norm=True,
-    attention="linear",
-    score="relu",
-    gate="hard",
-    act="relu",
-    ceiling=4.0,
-    offset_bits=4,
-    position_bits=8,
-    grid=True,
 )
 QSD_SPECS: dict[str, QsdSpec] = {
     "full": FULL,
