@@ -6,7 +6,6 @@ filled. Names may be timm's, the original PVT's, torchvision's, AVSBench's two-b
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ann.checkpoints import backbones as names
-from ann.checkpoints.keymap import KeyMap, Rule, rule, translate
+from ann.checkpoints.keymap import KeyMap, Rule, rule, told, translate
 from ann.weight_files import PACKAGED, state_of
 from graph.backbones import AUDIO, BACKBONES
 from graph.graph import Graph
@@ -38,9 +37,7 @@ class Report:
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
-        reasons = Counter(self.unused.values())
-        rest = "".join(f"; {count} unused: {why}" for why, count in reasons.items())
-        return f"{self.network}: {len(self.loaded)} tensors from {self.source}{rest}"
+        return f"{self.network}: {len(self.loaded)} tensors from {self.source}{told(self.unused)}"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ Site:         n = fire(A x + C) = fire((sign x + bias) / theta),  sign = sgn A, 
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, fx, nn
 
 from graph.dialect import Dialect
-from graph.graph import WEIGHTED, Node
+from graph.graph import WEIGHTED
 from graph.lower import lower, source_of
 from graph.ops import Firing
 from graph.passes import Folding, fold
@@ -72,11 +74,13 @@ def _fold_weights(old: nn.Module, new: nn.Module, behind: Affine | None, step: T
         new.bias.copy_(bias)
 
 
-def _copy_state(old: nn.Module, new: nn.Module, node: Node) -> None:
-    prefix = f"{node.weights}."
-    state = {k: v for k, v in old.state_dict().items() if k.startswith(prefix) or k == node.weights}
-    if state:
-        new.load_state_dict(state, strict=False)
+def _copy_state(old: nn.Module, new: nn.Module, names: set[str]) -> None:
+    """What stands under any of these names, as it is."""
+
+    def kept(key: str) -> bool:
+        return any(part in names for part in accumulate(key.split("."), "{}.{}".format))
+
+    new.load_state_dict({k: v for k, v in old.state_dict().items() if kept(k)}, strict=False)
 
 
 @torch.no_grad()
@@ -86,6 +90,8 @@ def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
     folded, plan = fold(source)
     made = lower(folded, dialect)
     behind = {weighted: source[norm].weights for norm, weighted in plan.into_weights.items()}
+    moved = (*WEIGHTED, Firing)
+    _copy_state(module, made, {n.weights for n in folded.nodes.values() if not isinstance(n.op, moved)})
     for name, node in folded.nodes.items():
         if isinstance(node.op, WEIGHTED):
             _fold_weights(
@@ -98,11 +104,12 @@ def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
             norm = plan.into_sites.get(name)
             before = affine(module.get_submodule(source[norm].weights)) if norm else None
             _fold_site(module.get_submodule(name), made.get_submodule(name), before)  # type: ignore[arg-type]
-        else:
-            _copy_state(module, made, node)
     return made.eval()
 
 
 def _step(module: fx.GraphModule, plan: Folding, name: str) -> Tensor | None:
     site = plan.steps.get(name)
-    return None if site is None else module.get_submodule(site).step  # type: ignore[return-value]
+    if site is None:
+        return None
+    made = module.get_submodule(site)
+    return made.step * made.scale  # type: ignore[operator, return-value]

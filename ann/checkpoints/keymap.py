@@ -77,9 +77,12 @@ class Translated:
 
     @property
     def summary(self) -> str:
-        reasons = Counter(self.unused.values())
-        rest = "".join(f"; {count} unused: {why}" for why, count in reasons.items())
-        return f"{len(self.loaded)} official tensors loaded{rest}"
+        return f"{len(self.loaded)} official tensors loaded{told(self.unused)}"
+
+
+def told(unused: Mapping[str, str]) -> str:
+    """How many keys were left for each reason."""
+    return "".join(f"; {count} unused: {why}" for why, count in Counter(unused.values()).items())
 
 
 def _reason(key: str, reasons: tuple[tuple[str, str], ...]) -> str | None:

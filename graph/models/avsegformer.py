@@ -6,8 +6,9 @@ The sound attends to the flattened mask feature, and what it reads becomes a gat
 from __future__ import annotations
 
 from graph.blocks import attended, linear
+from graph.blocks.deformable import TOKENS
 from graph.graph import Graph
-from graph.models.mask_transformer import TOKENS, Fused, build
+from graph.models.mask_transformer import Fused, build
 from graph.ops import Gate, Mul, View
 from graph.spec import Spec
 

@@ -11,7 +11,6 @@ from functools import partial
 
 from graph.backbones import AUDIO, BACKBONES
 from graph.blocks import act, attention, conv_block, feed_forward, hidden_norm, inputs, levels, linear, norm, sublayer
-from graph.blocks.deformable import TOKENS as TOKENS
 from graph.blocks.deformable import deformable_encoder, spans
 from graph.graph import Graph
 from graph.ops import (

@@ -9,8 +9,9 @@ that the half that reads the sound is computed once and not once a pixel.
 from __future__ import annotations
 
 from graph.blocks import act, hidden_norm, linear, norm
+from graph.blocks.deformable import TOKENS
 from graph.graph import Graph
-from graph.models.mask_transformer import TOKENS, Fused, build
+from graph.models.mask_transformer import Fused, build
 from graph.ops import Add, Concat, Const, Gate, MatMul, Mul, View
 from graph.spec import Spec
 

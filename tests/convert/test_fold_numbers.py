@@ -93,6 +93,18 @@ def test_the_original_is_left_as_it_was(taken_over, batch):
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
 
 
+def test_a_scale_beside_a_learnt_step_goes_into_the_weights_too():
+    torch.manual_seed(0)
+    g = Graph(name="scaled")
+    x = g("x", Input(dims=(2, 3, 3)))
+    y = g("s", Act(scale=0.25, site=Site(name="s", levels=4, step=0.5, channels=2)), x)
+    g.output("y", g("conv", Conv(cin=2, cout=3), y))
+    module = lower(g, QANN).eval()
+    image = torch.randn(3, 2, 3, 3)
+    a, b = module(x=image)["y"], fold_network(module, QANN)(x=image)["y"]
+    assert a.abs().max() > 0.1 and torch.allclose(a, b, atol=1e-6)
+
+
 def test_a_dead_channel_fires_the_same():
     g = Graph(name="dead")
     x = g("x", Input(dims=(2, 3, 3)))
