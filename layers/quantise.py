@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from layers.firing import Firing
 
 
 class RoundSTE(torch.autograd.Function):
@@ -82,8 +84,9 @@ class StepRound(torch.autograd.Function):
         return inside, by_step, None, None
 
 
-def step_round(x: Tensor, step: Tensor, levels: int, signed: bool = False) -> Tensor:
-    return StepRound.apply(x, step, float(-levels if signed else 0), float(levels))
+def step_round(x: Tensor, step: Tensor, levels: int, signed: bool = False, scale: float = 1.0) -> Tensor:
+    y = StepRound.apply(x, step, float(-levels if signed else 0), float(levels))
+    return y if scale == 1.0 else y * scale
 
 
 def to_grid(x: Tensor, bits: int) -> Tensor:
@@ -91,10 +94,8 @@ def to_grid(x: Tensor, bits: int) -> Tensor:
     return round_ste(x * 2.0**bits) * 2.0**-bits
 
 
-class ClipRound(nn.Module):
+class ClipRound(Firing):
     """``clip_round`` as a module: the D-level activation of the quantised dialect (QCFS with a half shift)."""
-
-    rounds = True
 
     def __init__(self, levels: int, signed: bool) -> None:
         super().__init__()
@@ -102,6 +103,9 @@ class ClipRound(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return clip_round(x, self.levels, self.signed)
+
+    def on_site(self, x: Tensor, step: Tensor, scale: float) -> Tensor:
+        return step_round(x, step, self.levels, self.signed, scale)
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, signed={self.signed}"

@@ -13,16 +13,12 @@ s = -1 flips the comparison where the norm's gamma is negative.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from graph import ops
-from layers.quantise import step_round
+from layers.firing import Firing
 from layers.weighted import norm
-
-Fire = Callable[[Tensor], Tensor]
 
 
 def gain_shift_scale(op: ops.Firing) -> tuple[float, float, float]:
@@ -35,12 +31,12 @@ def gain_shift_scale(op: ops.Firing) -> tuple[float, float, float]:
 class SpikeSite(nn.Module):
     """Training form. ``step`` is a parameter (learnt as in LSQ, through the straight-through count) or a buffer.
 
-    ``fire`` may say that it only ``rounds`` (a quantiser, or I-LIF at T = 1); the site is then computed in one piece.
+    Division by the step, counts and product are one function of ``fire``: ``on_site``.
     """
 
     step: Tensor
 
-    def __init__(self, op: ops.Firing, fire: nn.Module) -> None:
+    def __init__(self, op: ops.Firing, fire: Firing) -> None:
         super().__init__()
         assert op.site is not None
         self.gain, self.shift, self.scale = gain_shift_scale(op)
@@ -52,17 +48,13 @@ class SpikeSite(nn.Module):
             self.register_buffer("step", step)
         self.fire = fire
         self.levels, self.signed = op.site.levels, op.site.signed
-        self.rounds = bool(getattr(fire, "rounds", False))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.norm is not None:
             x = self.norm(x)
         if self.shift:
             x = x * self.gain + self.shift
-        if self.rounds:
-            y = step_round(x, self.step, self.levels, self.signed)
-            return y if self.scale == 1.0 else y * self.scale
-        return self.fire(x / self.step) * (self.step * self.scale)
+        return self.fire.on_site(x, self.step, self.scale)
 
 
 def _per_channel(values: Tensor, rank: int, axis: int) -> Tensor:
@@ -112,7 +104,7 @@ class FoldedSite(nn.Module):
     theta: Tensor
     step: Tensor
 
-    def __init__(self, op: ops.Firing, fire: nn.Module) -> None:
+    def __init__(self, op: ops.Firing, fire: Firing) -> None:
         super().__init__()
         site = op.site
         assert site is not None and site.folded

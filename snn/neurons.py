@@ -8,6 +8,9 @@ IF, LIF and PLIF, in this order, in fp32 whatever the dtype of x:
 
 I-LIF (integer counts; Luo et al., ECCV 2024):  U = beta (U - S) + X,  S = round(clip(U, 0, D)), straight-through.
 ``signed`` clips at -D. At T = 1 it is the (D + 1)-level quantiser: the same function as the quantised ANN's.
+
+Each has a form that also takes the membrane before the first step and gives the one after the last (``*_from``); for
+I-LIF that is U - S. ``kernels/lif.cu`` is the quick form of the three, spikes bit for bit the same.
 """
 
 from __future__ import annotations
@@ -37,45 +40,64 @@ def reset(h: Tensor, s: Tensor, spec: NeuronSpec) -> Tensor:
     return h - spec.threshold * s
 
 
-def integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
-    """IF, LIF, PLIF."""
+def at_rest(x: Tensor, spec: NeuronSpec) -> Tensor:
+    """The membrane before the first step."""
+    start = spec.v_init + (spec.v_reset if spec.reset == "hard" else 0.0)
+    return torch.full_like(x[0], start, dtype=torch.float32)
+
+
+def integrate_and_fire_from(
+    x: Tensor, v: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None
+) -> tuple[Tensor, Tensor]:
+    """IF, LIF, PLIF: spikes, and the last membrane."""
     rate = 1.0 / spec.tau if rate is None else rate
-    v = torch.full_like(x[0], spec.v_init + (spec.v_reset if spec.reset == "hard" else 0.0), dtype=torch.float32)
     spikes = []
     for current in x.float().unbind(0):
         h = charge(current, v, spec, rate)
         s = fire(h - spec.threshold, spec.surrogate, spec.alpha)
         v = reset(h, s, spec)
         spikes.append(s)
-    return torch.stack(spikes).to(x.dtype)
+    return torch.stack(spikes).to(x.dtype), v
+
+
+def integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
+    return integrate_and_fire_from(x, at_rest(x, spec), spec, rate)[0]
+
+
+def integer_lif_from(x: Tensor, v: Tensor | None, spec: NeuronSpec, signed: bool = False) -> tuple[Tensor, Tensor]:
+    """I-LIF: counts in [0, D], and the last U - S. None is a membrane of zero, without its arithmetic."""
+    beta = 1.0 - 1.0 / spec.tau
+    counts = []
+    for current in x.float().unbind(0):
+        u = current if v is None else beta * v + current
+        s = clip_round(u, spec.levels, signed)
+        v = u - (s.detach() if spec.detach_reset else s)
+        counts.append(s)
+    assert v is not None
+    return torch.stack(counts).to(x.dtype), v
 
 
 def integer_lif(x: Tensor, spec: NeuronSpec, signed: bool = False) -> Tensor:
-    """I-LIF: counts in [0, D]."""
-    beta = 1.0 - 1.0 / spec.tau
-    first, *later = x.float().unbind(0)
-    u = first  # U and S start at 0
-    counts = [clip_round(u, spec.levels, signed)]
-    for current in later:
-        s = counts[-1].detach() if spec.detach_reset else counts[-1]
-        u = beta * (u - s) + current
-        counts.append(clip_round(u, spec.levels, signed))
-    spikes = torch.stack(counts) if later else counts[0].unsqueeze(0)
-    return spikes.to(x.dtype)
+    return integer_lif_from(x, None, spec, signed)[0]
 
 
-def signed_integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
+def signed_integrate_and_fire_from(
+    x: Tensor, v: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None
+) -> tuple[Tensor, Tensor]:
     """Ternary: fires +1 at H >= theta - v_init and -1 at H <= -(theta - v_init); the reset takes theta off what fired.
 
     A start at ``v_init`` would favour one sign, so it moves both thresholds instead: theta / 2 rounds both to nearest.
     """
     rate = 1.0 / spec.tau if rate is None else rate
     edge = spec.threshold - spec.v_init
-    v = torch.zeros_like(x[0], dtype=torch.float32)
     spikes = []
     for current in x.float().unbind(0):
         h = charge(current, v, spec, rate)
         s = fire(h - edge, spec.surrogate, spec.alpha) - fire(-h - edge, spec.surrogate, spec.alpha)
         v = h - spec.threshold * (s.detach() if spec.detach_reset else s)
         spikes.append(s)
-    return torch.stack(spikes).to(x.dtype)
+    return torch.stack(spikes).to(x.dtype), v
+
+
+def signed_integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
+    return signed_integrate_and_fire_from(x, torch.zeros_like(x[0], dtype=torch.float32), spec, rate)[0]

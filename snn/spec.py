@@ -9,7 +9,7 @@ CHOICES = {
     "kind": ("if", "lif", "plif", "ilif"),
     "reset": ("soft", "hard"),
     "surrogate": ("atan", "sigmoid", "triangle", "rectangle"),
-    "backend": ("torch",),
+    "backend": ("native", "torch"),
 }
 
 
@@ -17,7 +17,8 @@ CHOICES = {
 class NeuronSpec:
     """``steps`` T; ``levels`` D (1 for binary spikes); ``tau`` of the leak (for ``ilif``: beta = 1 - 1/tau);
     ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the membrane starts (half a
-    threshold makes an IF neuron round instead of truncate); ``alpha``: the surrogate's sharpness."""
+    threshold makes an IF neuron round instead of truncate); ``alpha``: the surrogate's sharpness; ``backend``: "native"
+    is the compiled kernel where the device has one, "torch" always the reference (same spikes, bit for bit)."""
 
     kind: str = "ilif"
     steps: int = 1
@@ -31,7 +32,7 @@ class NeuronSpec:
     detach_reset: bool = True
     surrogate: str = "atan"
     alpha: float = 2.0
-    backend: str = "torch"
+    backend: str = "native"
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():

@@ -140,4 +140,4 @@ def test_integer_lif_remembers_what_was_cut_off():
 
 def test_a_bare_neuron_is_no_neuron():
     with pytest.raises(TypeError, match="subclass"):
-        Neuron(spec("if"))(X.flatten(0, 1))
+        Neuron(spec("if")).reference(X)

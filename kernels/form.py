@@ -1,0 +1,59 @@
+"""``Form``: what a launch of ``lif.cu`` has compiled in besides the neuron. Pure: it asks no device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from kernels.dynamics import Dynamics
+from kernels.layout import Cut
+from kernels.source import Build
+
+OUTPUTS = ("same", "bytes", "bits")
+IO = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
+CPU_LANES = 256  # neurons of one "thread" on a CPU: long enough to hide its call, short enough for the nearest cache
+
+
+def lanes(device: str, dtype: torch.dtype) -> int:
+    """Neurons of a thread: 16 bytes of them on a GPU."""
+    return CPU_LANES if device == "cpu" else 16 // dtype.itemsize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What is compiled in, besides the neuron."""
+
+    device: str
+    dtype: torch.dtype
+    steps: int
+    cut: Cut
+    rate: bool = False
+    init: bool = False
+    residual: bool = False
+    step: bool = False
+    spikes: str = "same"
+    last: bool = False
+    aligned: bool = True  # pointers stand on 16 bytes
+
+    @cache  # noqa: B019 -- a handful of frozen forms, wanted at every launch
+    def build(self, dynamics: Dynamics) -> Build:
+        width = lanes(self.device, self.dtype)
+        whole = self.aligned and self.device != "cpu" and self.cut.width % width == 0
+        constants = (
+            ("STEPS", self.steps),
+            ("VEC", width),
+            ("IO", IO[self.dtype]),
+            *dynamics.constants,
+            ("RATE", int(self.rate)),
+            ("INIT", int(self.init)),
+            ("AFFINE", self.cut.affine),
+            ("RESIDUAL", int(self.residual)),
+            ("STEP", int(self.step)),
+            ("SPIKES", OUTPUTS.index(self.spikes)),
+            ("LAST", int(self.last)),
+            ("SPAN", self.cut.span),
+            ("ALIGNED", int(whole)),
+        )
+        return Build("lif.cu", ("lif_forward", "lif_backward"), constants)

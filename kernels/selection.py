@@ -1,0 +1,73 @@
+"""Which implementation a device gets, and why. Asked once, when a graph is lowered; nothing falls back afterwards.
+
+``SPIKEAVS_KERNELS`` overrides: "torch" everywhere the reference; "cpu" or "cupy": that backend must be there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+
+import torch
+
+from kernels import cpu_backend, cupy_backend
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "SPIKEAVS_KERNELS"
+BACKEND_OF = {"cpu": "cpu", "cuda": "cupy"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    backend: str  # "cpu", "cupy" or "torch"
+    why: str
+
+    @property
+    def compiled(self) -> bool:
+        return self.backend != "torch"
+
+
+def _missing_on_cpu() -> str | None:
+    return None if cpu_backend.compiler() else "no C++ compiler was found (g++, c++ or $CXX)"
+
+
+def _missing_on_cuda() -> str | None:
+    if not torch.cuda.is_available():
+        return "torch sees no CUDA device"
+    return None if cupy_backend.installed() else "CuPy is not installed (the extra 'cuda')"
+
+
+MISSING = {"cpu": _missing_on_cpu, "cuda": _missing_on_cuda}
+
+
+def wanted() -> str | None:
+    """What the variable asks for."""
+    found = os.environ.get(VARIABLE)
+    choices = ("torch", *BACKEND_OF.values())
+    if found is not None and found not in choices:
+        near = get_close_matches(found, choices, n=1, cutoff=0.0)[0]
+        raise ValueError(f"{VARIABLE} is '{found}', expected one of {', '.join(choices)}; nearest: '{near}'")
+    return found
+
+
+@lru_cache
+def _select(device: str, asked: str | None) -> Selection:
+    if device not in BACKEND_OF:
+        return Selection("torch", f"there are no kernels for device '{device}'")
+    backend, missing = BACKEND_OF[device], MISSING[device]()
+    if asked == "torch":
+        return Selection("torch", f"{VARIABLE}=torch")
+    if missing and asked == backend:
+        raise ValueError(f"{VARIABLE} is '{asked}', but {missing}; expected it there, or {VARIABLE}=torch")
+    chosen = Selection("torch", missing) if missing else Selection(backend, "it is there, and the quickest")
+    log.info("kernels on %s: %s (%s)", device, chosen.backend, chosen.why)
+    return chosen
+
+
+def selection(device: str) -> Selection:
+    """``device``: "cpu" or "cuda"."""
+    return _select(device, wanted())

@@ -1,0 +1,43 @@
+"""``Build``: a kernel source and its build constants. Its text goes to any compiler; its key names the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from importlib.resources import files
+
+Constants = tuple[tuple[str, int | str], ...]
+
+
+@lru_cache
+def text_of(name: str) -> str:
+    """A file of this folder with its local includes put in place, so that no compiler needs a path to them."""
+    lines = [f'#line 1 "{name}"']
+    for number, line in enumerate(files("kernels").joinpath(name).read_text().splitlines(), 1):
+        if line.startswith('#include "'):
+            lines += [text_of(line.split('"')[1]), f'#line {number + 1} "{name}"']
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Build:
+    """``kernels`` are the names that a launch may ask for; ``constants`` become ``-DNAME=VALUE``."""
+
+    file: str
+    kernels: tuple[str, ...]
+    constants: Constants = ()
+
+    @cached_property
+    def text(self) -> str:
+        return text_of(self.file)
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        return tuple(f"-D{name}={value}" for name, value in self.constants)
+
+    def key(self, *more: str) -> str:
+        """``more``: everything else that changes the binary (compiler, its version, flags)."""
+        return sha256("\0".join((self.text, *self.kernels, *self.defines, *more)).encode()).hexdigest()[:24]

@@ -1,0 +1,20 @@
+"""Where a compiled kernel stands in for plain torch: decided for each kind of device when a module is built.
+
+Types that the kernels do not have (float64) keep to the reference.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from kernels.form import IO
+from kernels.selection import BACKEND_OF, selection
+
+
+def compiled_on() -> frozenset[str]:
+    """The kinds of device that have kernels here and now."""
+    return frozenset(device for device in BACKEND_OF if selection(device).compiled)
+
+
+def runs(x: Tensor, devices: frozenset[str]) -> bool:
+    return x.device.type in devices and x.dtype in IO
