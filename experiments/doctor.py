@@ -12,7 +12,8 @@ from rich.table import Table
 
 from experiments.settings import DoctorSettings
 from graph.models import FAMILIES
-from snn.spec import CHOICES
+from kernels import cpu_backend
+from kernels.selection import BACKEND_OF, selection
 
 PACKAGES = (
     "torch",
@@ -22,7 +23,10 @@ PACKAGES = (
     "jsonargparse",
     "safetensors",
     "matplotlib",
+    "cupy-cuda13x",
     "spikingjelly",
+    "snntorch",
+    "norse",
 )
 
 
@@ -33,6 +37,19 @@ def _version(name: str) -> str:
         return "not installed"
 
 
+def _kernels(device: str) -> str:
+    chosen = selection(device)
+    return f"{chosen.backend}: {chosen.why}" + ("" if chosen.compiled else "; neurons run as plain torch")
+
+
+def _compiler() -> str:
+    path = cpu_backend.compiler()
+    if path is None:
+        return "none"
+    chosen = [flag for flag in cpu_backend.flags() if flag.startswith("-m")]
+    return f"{cpu_backend.compiler_version(path)}; {' '.join(chosen)}; builds are kept in {cpu_backend.cache_folder()}"
+
+
 def findings() -> list[tuple[str, str]]:
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return [
@@ -40,7 +57,8 @@ def findings() -> list[tuple[str, str]]:
         *((name, _version(name)) for name in PACKAGES),
         ("cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"),
         ("cuda", ", ".join(devices) or "no device; everything runs on the CPU"),
-        ("neuron backend", f"{', '.join(CHOICES['backend'])} (the reference; no compiled kernels in this version)"),
+        *((f"kernels on {device}", _kernels(device)) for device in BACKEND_OF),
+        ("compiler", _compiler()),
         *((f"model {name}", f"specs {', '.join(family.specs)}") for name, family in FAMILIES.items()),
     ]
 

@@ -84,7 +84,7 @@ struct RowsOut {
   __device__ __forceinline__ void flush(int n) {
     UNROLL for (int t = 0; t < STEPS; t++) {
       if (ALIGNED)
-        *(Pack<E, VEC> *)(p + t * stride) = row[t];
+        store_pack(p + t * stride, row[t]);
       else
         UNROLL for (int e = 0; e < VEC; e++) if (e < n) p[t * stride + e] = row[t].at[e];
     }
@@ -147,10 +147,11 @@ FN float reset(float h, float s, const Numbers &k) {
 }
 
 #ifdef CPU_SHIM
-// exp as arithmetic, so that a loop over lanes is vectors: 2^n times a polynomial, relative error below 1e-6.
+// exp as arithmetic, so that a loop over lanes is vectors: 2^n times a polynomial, relative error below 1e-6. Infinity
+// is kept: a slope that is exactly zero there makes a NaN of an infinite gradient, as in torch.
 FN float exponential(float a) {
-  float z = a * 1.44269504f;
-  z = z < -126.f ? -126.f : (z > 126.f ? 126.f : z);
+  const float exponent = a * 1.44269504f;
+  const float z = exponent < -126.f ? -126.f : (exponent > 127.f ? 127.f : exponent);
   const float n = rintf(z), f = z - n;
   float p = 1.5403530e-4f;
   p = p * f + 1.3333558e-3f;
@@ -162,21 +163,30 @@ FN float exponential(float a) {
   const int bits = ((int)n + 127) << 23;
   float power;
   memcpy(&power, &bits, 4);
-  return p * power;
+  return exponent > 128.f ? INFINITY : p * power;
 }
 #else
 FN float exponential(float a) { return expf(a); }
 #endif
+
+// Of a gradient only: two units in the last place on a GPU, where the exact one is a call.
+FN float quotient(float a, float b) {
+#ifdef CPU_SHIM
+  return a / b;
+#else
+  return __fdividef(a, b);
+#endif
+}
 
 // A bump of area one at u = 0. Written so that a NaN stays one.
 FN float bump(float u, const Numbers &k) {
   const float a = k.alpha;
   if (SURROGATE == ATAN) {
     const float z = 1.57079633f * a * u;
-    return 0.5f * a / (1.f + z * z);
+    return quotient(0.5f * a, 1.f + z * z);
   }
   if (SURROGATE == SIGMOID) {
-    const float s = 1.f / (1.f + exponential(-a * u));
+    const float s = quotient(1.f, 1.f + exponential(-a * u));
     return a * s * (1.f - s);
   }
   if (SURROGATE == TRIANGLE) {
@@ -201,13 +211,21 @@ FN bool place(i64 id, i64 rows, i64 width, Place &w) {
   w.group = id / chunks;
   w.column = id % chunks * VEC;
   w.row = w.group * SPAN;
-  w.end = w.row + SPAN < rows ? w.row + SPAN : rows;
+  w.end = SPAN == 1 || w.row + SPAN < rows ? w.row + SPAN : rows;
   w.n = (int)(width - w.column < VEC ? width - w.column : VEC);
   return w.row < rows;
 }
 #define THREAD ((i64)blockIdx.x * blockDim.x + threadIdx.x)
 
-extern "C" __global__ void __launch_bounds__(128)
+// Left alone, ptxas aims at a certain number of blocks on a multiprocessor, and spills a few registers of the larger
+// builds to get there. One block in mind, it does not.
+#if RATE || HARD || STEP
+#define BOUNDS __launch_bounds__(128, 1)
+#else
+#define BOUNDS __launch_bounds__(128)
+#endif
+
+extern "C" __global__ void BOUNDS
 lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const float *__restrict__ rate,
             const float *__restrict__ scale, const float *__restrict__ bias, const io_t *__restrict__ residual,
             const float *__restrict__ step, spike_t *__restrict__ spikes, float *__restrict__ last, i64 N, i64 rows, i64 width, i64 channels,
@@ -251,7 +269,7 @@ lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const floa
 
 // `partial_*` get one number a thread, or with AFFINE 2 one a column and group: the host adds them up, always in the
 // same order.
-extern "C" __global__ void __launch_bounds__(128)
+extern "C" __global__ void BOUNDS
 lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const float *__restrict__ rate,
              const float *__restrict__ scale, const float *__restrict__ bias, const io_t *__restrict__ residual,
              const float *__restrict__ step, const io_t *__restrict__ grad_spikes, const float *__restrict__ grad_last, io_t *__restrict__ grad_x,
@@ -298,7 +316,8 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
         const float s = fire(h[t], k);
         float gs = grad(t, e);
         if (STEP) gs *= gain, sum_step += gs * s;
-        if (!DETACH) gs += KIND == ILIF ? -g : (HARD ? g * k.v_reset - g * h[t] : -k.threshold * g);
+        const bool leaves = LAST || t < STEPS - 1;  // is this step's membrane used? Else 0 * inf would say it is
+        if (!DETACH && leaves) gs += KIND == ILIF ? -g : (HARD ? g * k.v_reset - g * h[t] : -k.threshold * g);
         const float gh = gs * slope(h[t], k) + (HARD && KIND != ILIF ? g * (1.f - s) : g);
         const float leak = KIND == LIF ? gh * k.rate : 0.f;
         const float gx = KIND == LIF && DECAY ? leak : gh;
@@ -322,7 +341,7 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
   if (STEP) partial_step[THREAD] = by_step;
   if (AFFINE == 1) partial_scale[THREAD] = by_scale, partial_bias[THREAD] = by_bias;
   if (AFFINE == 2)
-    for (int e = 0; e < w.n; e++) {
+    EACH_LANE(e, w.n) if (e < w.n) {
       partial_scale[w.group * width + w.column + e] = column_scale[e];
       partial_bias[w.group * width + w.column + e] = column_bias[e];
     }

@@ -59,9 +59,9 @@ def _select(device: str, asked: str | None) -> Selection:
     if device not in BACKEND_OF:
         return Selection("torch", f"there are no kernels for device '{device}'")
     backend, missing = BACKEND_OF[device], MISSING[device]()
-    if asked == "torch":
-        return Selection("torch", f"{VARIABLE}=torch")
-    if missing and asked == backend:
+    if asked not in (None, backend):
+        return Selection("torch", f"{VARIABLE}={asked}")
+    if missing and asked:
         raise ValueError(f"{VARIABLE} is '{asked}', but {missing}; expected it there, or {VARIABLE}=torch")
     chosen = Selection("torch", missing) if missing else Selection(backend, "it is there, and the quickest")
     log.info("kernels on %s: %s (%s)", device, chosen.backend, chosen.why)

@@ -180,6 +180,7 @@ def modes(monkeypatch):
     """Stands in for the mode functions; ``called`` holds the settings that they were given."""
     stub = SimpleNamespace(MODES={}, called=[])
     stub.MODES = {mode: stub.called.append for mode in SETTINGS}
+    stub.run = lambda settings: stub.MODES[settings.mode](settings)
     monkeypatch.setitem(sys.modules, "experiments.modes", stub)
     return stub
 

@@ -91,9 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         settings = parse(words)
         # A wrong word should not wait for the whole toolkit to load.
-        from experiments.modes import MODES
+        from experiments.modes import run
 
-        MODES[settings.mode](settings)
+        run(settings)
     except UserError as error:
         if "--debug" in words:
             traceback.print_exc()

@@ -1,0 +1,46 @@
+"""Run by ``test_sanitisers.py`` in a process of its own: kernels built with ASan and UBSan, at sizes with odd tails.
+
+``healthy`` runs every branch of the LIF kernel; ``planted`` asks for one neuron more than the buffers hold.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+
+from kernels.dynamics import Dynamics
+from kernels.form import Form
+from kernels.launch import launch
+from kernels.layout import Cut
+from kernels.ops import lif, lif_op
+
+torch.set_num_threads(2)
+
+
+def healthy() -> None:
+    soft = Dynamics().text
+    for size in (1, 7, 301):
+        x = torch.randn(9, size, requires_grad=True)
+        v0, rate = torch.randn(size, requires_grad=True), torch.tensor(0.4, requires_grad=True)
+        spikes, membrane = lif_op(x, v0, rate, None, None, None, torch.tensor(0.7), soft, 1.0, 0, "same", True)
+        torch.autograd.grad((spikes.sum() + membrane.sum()), (x, v0, rate))
+        lif(x.detach(), Dynamics(), spikes="bits")
+    for channel, shape in ((2, (4, 3, 5, 7)), (3, (4, 3, 7, 5))):
+        x = torch.randn(shape, requires_grad=True)
+        scale, bias = torch.rand(2, 5).requires_grad_().unbind(0)
+        y = lif(x, Dynamics(), scale=scale, bias=bias, residual=x.flip(0), channel=channel)
+        torch.autograd.grad(y.sum(), (x, scale, bias))
+
+
+def planted() -> None:
+    """What a mistake in the host's arithmetic would do: 300 neurons in memory, and the launch says 301."""
+    x, spikes = torch.randn(1, 300), torch.empty(1, 300)
+    form = Form(device="cpu", dtype=torch.float32, steps=1, cut=Cut(0, 1, 301, 1))
+    args = (x, None, None, None, None, None, None, spikes, None, 301, 1, 301, 1, *Dynamics().numbers, 1.0)
+    launch(form.build(Dynamics()), "lif_forward", (2, 1, 1), 1, args, x.device)
+
+
+if __name__ == "__main__":
+    {"healthy": healthy, "planted": planted}[sys.argv[1]]()
+    print("done")

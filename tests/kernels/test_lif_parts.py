@@ -1,0 +1,185 @@
+"""What can stand around the neuron: affine in every layout, residual, a site's step, packed spikes; any numbers."""
+
+from __future__ import annotations
+
+import itertools
+from math import prod
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from kernels.dynamics import Dynamics
+from kernels.ops import lif, lif_with_membrane
+from snn.modules import NEURONS
+from snn.native import dynamics
+from snn.neurons import at_rest, integer_lif, integrate_and_fire, integrate_and_fire_from
+from snn.spec import NeuronSpec
+
+SPEC = NeuronSpec(kind="lif", steps=3, levels=1, tau=1.7, threshold=0.9, surrogate="sigmoid", alpha=4.0)
+COUNTS = NeuronSpec(kind="ilif", steps=3, levels=4, tau=1.7)
+SHAPES = {"images": (3, 2, 5, 7, 3), "wide": (3, 2, 24, 16, 16), "tokens": (3, 2, 37, 12), "one channel": (3, 4, 1, 9)}
+
+
+def laid_out(shape: tuple[int, ...], layout: str, seed: int) -> tuple[Tensor, int]:
+    """x [T, ...] and the dimension of its channels."""
+    x = 1.5 * torch.randn(shape, generator=torch.Generator().manual_seed(seed)) + 0.4
+    if layout == "last":
+        return x, len(shape) - 1
+    if layout == "channels_last" and len(shape) == 5:
+        return x.flatten(0, 1).to(memory_format=torch.channels_last).unflatten(0, shape[:2]), 2
+    return x, 2
+
+
+def close(found: Tensor, wanted: Tensor, terms: float = 1.0) -> None:
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5 * terms)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("layout", ["first", "channels_last", "last"])
+def test_affine_residual_and_step(shape, layout):
+    """Against the composition; gradients of x, scale, bias, residual and step."""
+    x, channel = laid_out(SHAPES[shape], layout, 0)
+    extra = laid_out(SHAPES[shape], layout, 1)[0]
+    random = torch.Generator().manual_seed(2)
+    scale, bias = torch.randn(2, x.shape[channel], generator=random).unbind(0)
+    leaves = [t.detach().clone().requires_grad_() for t in (x, scale, bias, extra, torch.tensor(0.7))]
+    mine = lif(
+        leaves[0],
+        dynamics(SPEC),
+        scale=leaves[1],
+        bias=leaves[2],
+        residual=leaves[3],
+        step=leaves[4],
+        channel=channel,
+        gain=0.5,
+    )
+    tail = (...,) + (None,) * (x.ndim - 1 - channel)
+    current = leaves[0] * leaves[1][tail] + leaves[2][tail] + leaves[3]
+    wanted = integrate_and_fire(current / leaves[4], SPEC) * (leaves[4] * 0.5)
+    assert torch.equal(mine, wanted) and 0.02 < (mine > 0).float().mean() < 0.9
+    probe = torch.randn(mine.shape, generator=random)
+    found, reference = (torch.autograd.grad(y, leaves, probe, retain_graph=True) for y in (mine, wanted))
+    terms = prod(x.shape) / len(scale)
+    for a, b, count in zip(found, reference, (1, terms, terms, 1, prod(x.shape)), strict=True):
+        close(a, b, count**0.5)
+        assert b.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("affine", "residual", "step"), [*itertools.product((False, True), repeat=3)])
+def test_every_part_alone(affine, residual, step):
+    x, channel = laid_out((4, 2, 6, 5, 3), "channels_last", 3)
+    scale, bias = torch.linspace(0.5, 1.5, 6), torch.linspace(-0.2, 0.3, 6)
+    side, unit = x.flip(1), torch.tensor(0.6)
+    parts = {"scale": scale, "bias": bias} if affine else {}
+    parts |= {"residual": side} if residual else {}
+    parts |= {"step": unit} if step else {}
+    leaves = [x.detach().clone().requires_grad_()] + [t.detach().clone().requires_grad_() for t in parts.values()]
+    mine = lif(leaves[0], dynamics(SPEC), channel=channel, **dict(zip(parts, leaves[1:], strict=True)))
+    named = dict(zip(parts, leaves[1:], strict=True))
+    current = leaves[0]
+    if affine:
+        current = current * named["scale"][:, None, None] + named["bias"][:, None, None]
+    if residual:
+        current = current + named["residual"]
+    wanted = (
+        integrate_and_fire(current / named["step"], SPEC) * named["step"] if step else integrate_and_fire(current, SPEC)
+    )
+    assert torch.equal(mine, wanted)
+    for a, b in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (mine, wanted)), strict=True):
+        close(a, b, 10.0)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_step_of_integer_counts(signed):
+    """The learnt step of I-LIF over time: the composition's gradient is LSQ's."""
+    x = (4 * torch.randn(3, 301, generator=torch.Generator().manual_seed(4))).requires_grad_()
+    step = torch.tensor(0.8, requires_grad=True)
+    mine = lif(x, dynamics(COUNTS, signed), step=step, gain=2.0)
+    wanted = integer_lif(x / step, COUNTS, signed) * (step * 2.0)
+    assert torch.equal(mine, wanted)
+    for a, b in zip(*(torch.autograd.grad(y.square().sum(), (x, step)) for y in (mine, wanted)), strict=True):
+        close(a, b, 20.0)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 1000])
+@pytest.mark.parametrize("steps", [3, 9])
+def test_packed_spikes(size, steps):
+    x = torch.randn(steps, size, generator=torch.Generator().manual_seed(5)) + 0.5
+    plain = lif(x, dynamics(SPEC))
+    narrow = lif(x, dynamics(SPEC), spikes="bytes")
+    packed = lif(x, dynamics(SPEC), spikes="bits")
+    assert narrow.dtype == torch.uint8 and torch.equal(narrow.float(), plain)
+    assert packed.shape == (steps, (size + 7) // 8)
+    unpacked = (packed[..., None] >> torch.arange(8)) & 1
+    assert torch.equal(unpacked.flatten(1)[:, :size].float(), plain)
+    assert unpacked.flatten(1)[:, size:].sum() == 0
+
+
+def test_bytes_of_counts_keep_their_sign():
+    x = 6 * torch.randn(3, 50, generator=torch.Generator().manual_seed(6))
+    narrow = lif(x, dynamics(COUNTS, True), spikes="bytes")
+    assert narrow.dtype == torch.int8 and narrow.min() == -4
+    assert torch.equal(narrow.float(), integer_lif(x, COUNTS, True))
+
+
+def test_a_membrane_carries_on():
+    """Two calls of 4 steps are one of 8."""
+    spec = NeuronSpec(kind="lif", steps=8, levels=1)
+    x = torch.randn(8, 33, generator=torch.Generator().manual_seed(7)) + 0.7
+    whole, end = integrate_and_fire_from(x, at_rest(x, spec), spec)
+    first, between = lif_with_membrane(x[:4], dynamics(spec))
+    second, last = lif_with_membrane(x[4:], dynamics(spec), v0=between)
+    assert torch.equal(torch.cat([first, second]), whole) and torch.equal(last, end)
+
+
+NUMBERS = st.floats(-4.0, 4.0, width=32)
+
+
+@given(
+    tau=st.floats(1.01, 50.0),
+    threshold=st.floats(0.05, 4.0),
+    v_reset=NUMBERS,
+    v_init=NUMBERS,
+    alpha=st.floats(0.1, 10.0),
+    values=st.lists(NUMBERS, min_size=3, max_size=30),
+)
+def test_any_numbers_fire_alike(tau, threshold, v_reset, v_init, alpha, values):
+    spec = NeuronSpec(
+        kind="lif",
+        steps=3,
+        levels=1,
+        tau=tau,
+        threshold=threshold,
+        reset="hard",
+        v_reset=v_reset,
+        v_init=v_init,
+        alpha=alpha,
+    )
+    x = torch.tensor(values[: len(values) // 3 * 3]).reshape(3, -1).requires_grad_()
+    mine, wanted = lif(x, dynamics(spec)), integrate_and_fire(x, spec)
+    assert torch.equal(mine, wanted)
+    a, b = (torch.autograd.grad(y.sum(), x)[0] for y in (mine, wanted))
+    close(a, b, 1 + float(b.abs().max()))
+
+
+@pytest.mark.parametrize("kind", NEURONS)
+def test_a_module_is_its_reference(kind):
+    """What the networks run: the same spikes with and without kernels, through time and on a site."""
+    levels = 4 if kind == "ilif" else 1
+    mine = NEURONS[kind](NeuronSpec(kind=kind, steps=4, levels=levels))
+    plain = NEURONS[kind](NeuronSpec(kind=kind, steps=4, levels=levels, backend="torch"))
+    assert mine.kernel_on and not plain.kernel_on
+    x, step = torch.randn(8, 6, 5, 5, generator=torch.Generator().manual_seed(8)) + 0.5, torch.tensor(0.4)
+    assert torch.equal(mine(x), plain(x))
+    assert torch.equal(mine.on_site(x, step, 0.5), plain.on_site(x, step, 0.5))
+    assert torch.equal(mine(x.double()), plain(x.double())), "double precision has no kernel and keeps to the reference"
+
+
+def test_no_neurons_no_launch():
+    x = torch.zeros(4, 0, requires_grad=True)
+    y = lif(x, Dynamics())
+    y.sum().backward()
+    assert y.shape == x.shape == x.grad.shape
