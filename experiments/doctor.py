@@ -13,6 +13,7 @@ from rich.table import Table
 from experiments.settings import DoctorSettings
 from graph.models import FAMILIES
 from kernels import cpu_backend
+from kernels.kept import cache_folder
 from kernels.selection import BACKEND_OF, selection
 
 PACKAGES = (
@@ -47,7 +48,7 @@ def _compiler() -> str:
     if path is None:
         return "none"
     chosen = [flag for flag in cpu_backend.flags() if flag.startswith("-m")]
-    return f"{cpu_backend.compiler_version(path)}; {' '.join(chosen)}; builds are kept in {cpu_backend.cache_folder()}"
+    return f"{cpu_backend.compiler_version(path)}; {' '.join(chosen)}; builds are kept in {cache_folder()}"
 
 
 def findings() -> list[tuple[str, str]]:

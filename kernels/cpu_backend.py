@@ -11,7 +11,6 @@ import logging
 import os
 import platform
 import shutil
-import struct
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -19,8 +18,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from kernels.arguments import packed
+from kernels.kept import CompileError, cache_folder
 from kernels.source import Build, text_of
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,6 @@ FLAGS = (
 )
 
 
-class CompileError(RuntimeError):
-    """The compiler refused a kernel."""
-
-
 @cache
 def compiler() -> str | None:
     """The C++ compiler's path."""
@@ -66,14 +62,6 @@ def flags() -> tuple[str, ...]:
     if platform.machine() not in ("x86_64", "AMD64"):
         return (*FLAGS, *extra)
     return (*FLAGS, *ISA.get(torch.backends.cpu.get_cpu_capability(), ()), "-mtls-dialect=gnu2", *extra)
-
-
-def cache_folder() -> Path:
-    """``$SPIKEAVS_CACHE``, or the user's cache folder."""
-    base = os.environ.get("SPIKEAVS_CACHE")
-    if base:
-        return Path(base) / "kernels"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikeavs" / "kernels"
 
 
 def build(what: Build) -> Path:
@@ -109,15 +97,6 @@ def _entry(what: Build, kernel: str) -> Callable[..., None]:
     found = getattr(library(what), f"{kernel}_launch")
     found.argtypes, found.restype = [ctypes.c_uint] * 6 + [ctypes.c_int, ctypes.c_char_p], None
     return found  # type: ignore[no-any-return]
-
-
-SLOT = {float: "f4x", int: "q"}  # eight bytes each
-
-
-def packed(args: Sequence[object]) -> bytes:
-    """The arguments as the shim reads them; a null pointer is a zero."""
-    values = [0 if a is None else a.data_ptr() if isinstance(a, Tensor) else a for a in args]
-    return struct.pack("=" + "".join(SLOT[type(v)] for v in values), *values)
 
 
 def launch(

@@ -1,64 +1,142 @@
-"""Kernel sources on a GPU: compiled by CuPy's NVRTC for the current device, launched on torch's current stream.
+"""Kernel sources on a GPU: ``nvrtc`` compiles, CuPy loads and launches on torch's current stream and device.
 
-Nothing is copied from the host: pointers and numbers travel in the launch itself, outputs come from torch's allocator,
-so that a launch can be captured in a CUDA graph once its build is there.
+A launch copies nothing from the host: pointers and numbers travel in the launch itself, so that a CUDA graph can hold
+it once its build is loaded. The arguments go straight to the driver, as an array of pointers to 8-byte slots: CuPy's
+own way makes an object of each of twenty, several microseconds a launch.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
+from kernels import nvrtc
+from kernels.arguments import packed
 from kernels.source import Build
 
-
-def installed() -> bool:
-    return importlib.util.find_spec("cupy") is not None
-
-
-def include_folder() -> str:
-    """Where ``cuda_fp16.h`` is: in the package nvidia-cuda-runtime, which torch itself needs."""
-    found = importlib.util.find_spec("nvidia.cu13")
-    places = list(found.submodule_search_locations or ()) if found else []
-    for place in places:
-        if Path(place, "include", "cuda_fp16.h").exists():
-            return str(Path(place, "include"))
-    raise RuntimeError("cuda_fp16.h was not found; install the extra 'cuda' (nvidia-cuda-runtime 13.0)")
+SLOT_BYTES = 8
+OLDEST = 14  # of CuPy, the first that was tried
 
 
-def options(what: Build) -> tuple[str, ...]:
-    return ("--std=c++17", f"-I{include_folder()}", *what.defines)
+def missing() -> str | None:
+    """Why no kernel can run on this machine's GPU, or None. Looks at what is installed, then at the GPU."""
+    if importlib.util.find_spec("cupy") is None:
+        return f"CuPy is not installed; {nvrtc.EXTRA}"
+    try:
+        import cupy
+    except ImportError as error:
+        return f"CuPy could not be imported ({error}); {nvrtc.EXTRA}"
+    if int(cupy.__version__.split(".")[0]) < OLDEST:
+        return f"CuPy is {cupy.__version__}, expected {OLDEST} or newer; {nvrtc.EXTRA}"
+    found = nvrtc.missing()
+    if found is None and torch.cuda.is_available():
+        arch, known = arch_of(torch.cuda.current_device()), nvrtc.architectures()
+        if arch not in known:
+            return f"the GPU is {arch}, NVRTC compiles for {known[0]} to {known[-1]}"
+    return found
+
+
+def arch_of(device: int) -> str:
+    major, minor = torch.cuda.get_device_capability(device)
+    return f"sm_{major}{minor}"
 
 
 @cache
-def function(what: Build, kernel: str, device: int) -> Any:
+def module(what: Build, device: int) -> Any:
+    """Loaded on ``device``, which has to be the current one. A process of many touches no other."""
+    if torch.cuda.is_current_stream_capturing():
+        raise RuntimeError(f"{what.file} is not loaded yet while a CUDA graph is captured; run the step once before")
     import cupy
 
-    with cupy.cuda.Device(device):
-        return cupy.RawModule(code=what.text, options=options(what), backend="nvrtc").get_function(kernel)
+    return cupy.RawModule(path=str(nvrtc.kept(what, arch_of(device))))
 
 
-def packed(arg: object) -> np.generic:
-    if isinstance(arg, Tensor):
-        return np.uintp(arg.data_ptr())
-    if arg is None:
-        return np.uintp(0)
-    return np.float32(arg) if isinstance(arg, float) else np.int64(arg)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Entry:
+    """A kernel on a device. ``owner`` keeps its module loaded."""
+
+    launch: Callable[..., None]
+    pointer: int
+    owner: Any
+
+
+@cache
+def entry(what: Build, kernel: str, device: int) -> Entry:
+    loaded = module(what, device)
+    import cupy
+
+    owner = loaded.get_function(kernel)
+    return Entry(cupy.cuda.driver.launchKernel, owner.kernel.ptr, owner)
+
+
+class Frame:
+    """Room for the arguments of one launch, and pointers to them."""
+
+    def __init__(self, count: int) -> None:
+        self.slots = ctypes.create_string_buffer(max(count, 1) * SLOT_BYTES)
+        self.start = ctypes.addressof(self.slots)
+        self.pointers = (ctypes.c_void_p * count)(*(self.start + n * SLOT_BYTES for n in range(count)))
+        self.address = ctypes.addressof(self.pointers)
+
+    def fill(self, args: Sequence[object]) -> int:
+        """Where the pointers are. The driver copies what they point to before the launch returns."""
+        found = packed(args)
+        ctypes.memmove(self.start, found, len(found))
+        return self.address
+
+
+class _OfThread(threading.local):
+    """Frames are filled while no other thread looks; autograd launches from a thread of its own."""
+
+    def __init__(self) -> None:
+        self.frames: dict[int, Frame] = {}
+        self.entered: set[int] = set()
+
+
+_mine = _OfThread()
+
+
+def frame(count: int) -> Frame:
+    if count not in _mine.frames:
+        _mine.frames[count] = Frame(count)
+    return _mine.frames[count]
+
+
+def enter(device: int) -> None:
+    """A new thread has no CUDA context until something of the runtime gives it one; the driver's launch does not."""
+    if device not in _mine.entered:
+        import cupy
+
+        cupy.cuda.Device(device).use()
+        _mine.entered.add(device)
+
+
+def _launch(
+    what: Build, kernel: str, grid: tuple[int, int, int], block: int, args: Sequence[object], device: int
+) -> None:
+    enter(device)
+    found = entry(what, kernel, device)
+    stream = torch._C._cuda_getCurrentRawStream(device)  # current_stream() would make an object of it
+    found.launch(found.pointer, *grid, block, 1, 1, 0, stream, frame(len(args)).fill(args), 0)
 
 
 def launch(
     what: Build, kernel: str, grid: tuple[int, int, int], block: int, args: Sequence[object], device: torch.device
 ) -> None:
-    import cupy
-
-    index = torch.cuda.current_device() if device.index is None else device.index
-    stream = torch.cuda.current_stream(index).cuda_stream
-    with cupy.cuda.Device(index), cupy.cuda.ExternalStream(stream, index):
-        function(what, kernel, index)(grid, (block, 1, 1), tuple(packed(a) for a in args))
+    """Run ``kernel`` over ``grid`` blocks of ``block`` threads. The tensors have to be on ``device``."""
+    if 0 in grid:
+        return  # the driver refuses it
+    current = torch.cuda.current_device()
+    index = current if device.index is None else device.index
+    if index == current:
+        _launch(what, kernel, grid, block, args, index)
+    else:
+        with torch.cuda.device(index):
+            _launch(what, kernel, grid, block, args, index)

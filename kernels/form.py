@@ -16,9 +16,11 @@ IO = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 CPU_LANES = 256  # neurons of one "thread" on a CPU: long enough to hide its call, short enough for the nearest cache
 
 
-def lanes(device: str, dtype: torch.dtype) -> int:
-    """Neurons of a thread: 16 bytes of them on a GPU."""
-    return CPU_LANES if device == "cpu" else 16 // dtype.itemsize
+def lanes(device: str, dtype: torch.dtype, spikes: str = "same") -> int:
+    """Neurons of a thread: 16 bytes of them on a GPU, and no less than a byte of bits: two threads never share one."""
+    if device == "cpu":
+        return CPU_LANES
+    return max(16 // dtype.itemsize, 8 if spikes == "bits" else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Form:
 
     @cache  # noqa: B019 -- a handful of frozen forms, wanted at every launch
     def build(self, dynamics: Dynamics) -> Build:
-        width = lanes(self.device, self.dtype)
+        width = lanes(self.device, self.dtype, self.spikes)
         whole = self.aligned and self.device != "cpu" and self.cut.width % width == 0
         constants = (
             ("STEPS", self.steps),

@@ -38,13 +38,38 @@ struct alignas(sizeof(T) * COUNT < 16 ? sizeof(T) * COUNT : 16) Pack {
   T at[COUNT];
 };
 
+#ifndef CPU_SHIM
+// A pack at p, which stands on its alignment, in as few stores as the hardware has. They are spelled out: left to itself
+// the compiler stores the first of several packs whole and the others in pieces.
+FN void store_word(u32 *p, u32 word) { *p = word; }
+FN void store_word(uint2 *p, uint2 word) { __stwb(p, word); }
+FN void store_word(uint4 *p, uint4 word) { __stwb(p, word); }
+template <class W, class P>
+FN void store_words(void *p, const P &pack) {
+  W words[(sizeof(P) + sizeof(W) - 1) / sizeof(W)];
+  memcpy(words, &pack, sizeof(P));
+  UNROLL for (int i = 0; i < (int)(sizeof(P) / sizeof(W)); i++) store_word((W *)p + i, words[i]);
+}
+template <class T, int COUNT>
+FN void store_pack(T *p, const Pack<T, COUNT> &pack) {
+  if (sizeof(pack) % 16 == 0)
+    store_words<uint4>(p, pack);
+  else if (sizeof(pack) % 8 == 0)
+    store_words<uint2>(p, pack);
+  else if (sizeof(pack) % 4 == 0)
+    store_words<u32>(p, pack);
+  else
+    *(Pack<T, COUNT> *)p = pack;
+}
+#endif
+
 FN float to_float(float a) { return a; }
 FN void from_float(float a, float *to) { *to = a; }
 #if IO > 0
 FN float to_float(io_t a) { return TO_FLOAT(a); }
 FN void from_float(float a, io_t *to) { *to = FROM_FLOAT(a); }
 #endif
-FN void from_float(float a, u8 *to) { *to = (u8)a; }
+FN void from_float(float a, u8 *to) { *to = (u8)(int)a; }  // by way of int: a negative count wraps everywhere
 
 // A whole vector at p, which is aligned to it.
 template <int COUNT, class T>
@@ -67,7 +92,7 @@ FN void store(T *p, const float *from) {
   Pack<T, COUNT> q;
   LANES
   for (int e = 0; e < COUNT; e++) from_float(from[e], &q.at[e]);
-  *(Pack<T, COUNT> *)p = q;
+  store_pack(p, q);
 #endif
 }
 

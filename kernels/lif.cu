@@ -219,7 +219,7 @@ FN bool place(i64 id, i64 rows, i64 width, Place &w) {
 
 // Left alone, ptxas aims at a certain number of blocks on a multiprocessor, and spills a few registers of the larger
 // builds to get there. One block in mind, it does not.
-#if RATE || HARD || STEP
+#if RATE || HARD || STEP || !ALIGNED
 #define BOUNDS __launch_bounds__(128, 1)
 #else
 #define BOUNDS __launch_bounds__(128)

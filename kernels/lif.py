@@ -57,7 +57,7 @@ class Call:
         """Launch on some steps. ``start``: the membrane before them; ``more``: the kernel's own tensors."""
         x, side, where = self.x[steps], part(self.residual, steps), self.cut
         on_cpu = x.device.type == "cpu"
-        touched = [] if on_cpu else [t for t in (x, side, start, *more) if t is not None]
+        touched = [] if on_cpu else [t for t in (x, side, *more) if t is not None and t.ndim == x.ndim]
         form = Form(
             device=x.device.type,
             dtype=x.dtype,
@@ -71,7 +71,7 @@ class Call:
             last=last,
             aligned=all(t.data_ptr() % 16 == 0 for t in touched),
         )
-        threads = where.groups * where.chunks(self.lanes)
+        threads = where.groups * where.chunks(lanes(x.device.type, x.dtype, spikes))
         block = 1 if on_cpu else THREADS
         numbers = (x[0].numel(), where.rows, where.width, where.channels, *self.dynamics.numbers, self.gain)
         args = (x, start, self.rate, self.scale, self.bias, side, self.step, *more, *numbers)

@@ -38,7 +38,7 @@ def _missing_on_cpu() -> str | None:
 def _missing_on_cuda() -> str | None:
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
-    return None if cupy_backend.installed() else "CuPy is not installed (the extra 'cuda')"
+    return cupy_backend.missing()
 
 
 MISSING = {"cpu": _missing_on_cpu, "cuda": _missing_on_cuda}

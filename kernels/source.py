@@ -11,10 +11,10 @@ Constants = tuple[tuple[str, int | str], ...]
 
 
 @lru_cache
-def text_of(name: str) -> str:
-    """A file of this folder with its local includes put in place, so that no compiler needs a path to them."""
+def text_of(name: str, package: str = "kernels") -> str:
+    """A file with its local includes, which are of this folder, put in place: no compiler needs a path to them."""
     lines = [f'#line 1 "{name}"']
-    for number, line in enumerate(files("kernels").joinpath(name).read_text().splitlines(), 1):
+    for number, line in enumerate(files(package).joinpath(name).read_text().splitlines(), 1):
         if line.startswith('#include "'):
             lines += [text_of(line.split('"')[1]), f'#line {number + 1} "{name}"']
         else:
@@ -24,15 +24,17 @@ def text_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Build:
-    """``kernels`` are the names that a launch may ask for; ``constants`` become ``-DNAME=VALUE``."""
+    """``kernels`` are the names that a launch may ask for; ``constants`` become ``-DNAME=VALUE``; ``package``:
+    where the file lies."""
 
     file: str
     kernels: tuple[str, ...]
     constants: Constants = ()
+    package: str = "kernels"
 
     @cached_property
     def text(self) -> str:
-        return text_of(self.file)
+        return text_of(self.file, self.package)
 
     @property
     def defines(self) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from kernels import cpu_backend
-from kernels.cpu_backend import CompileError
+from kernels.arguments import packed
 from kernels.dynamics import Dynamics
 from kernels.form import Form
+from kernels.kept import CompileError
 from kernels.layout import Cut
 from kernels.source import Build, text_of
 
@@ -109,7 +110,7 @@ def test_errors_point_into_the_source():
 
 def test_arguments_take_eight_bytes_each():
     x = torch.zeros(3)
-    packed = cpu_backend.packed((x, None, 7, -1, 0.5))
-    assert len(packed) == 5 * 8
-    assert int.from_bytes(packed[:8], sys.byteorder) == x.data_ptr() and packed[8:16] == bytes(8)
-    assert int.from_bytes(packed[24:32], sys.byteorder, signed=True) == -1
+    found = packed((x, None, 7, -1, 0.5))
+    assert len(found) == 5 * 8
+    assert int.from_bytes(found[:8], sys.byteorder) == x.data_ptr() and found[8:16] == bytes(8)
+    assert int.from_bytes(found[24:32], sys.byteorder, signed=True) == -1
