@@ -17,7 +17,11 @@ def pixel_locations(offset: Tensor, reference: Tensor, levels: tuple[tuple[int, 
 
 
 def taps(location: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The four bilinear taps of [..., 2] locations: flat index [..., 4], coefficient [..., 4], in bounds [..., 4]."""
+    """The four bilinear taps of [..., 2] locations: flat index [..., 4], coefficient [..., 4], in bounds [..., 4].
+
+    A location that is no finite number lies outside of everything.
+    """
+    location = torch.where(location.isfinite(), location, -2.0)
     base = location.detach().floor()
     frac = location - base
     fx, fy = frac.unbind(-1)

@@ -11,10 +11,10 @@ from kernels.form import IO
 from kernels.selection import BACKEND_OF, selection
 
 
-def compiled_on() -> frozenset[str]:
+def compiled_on() -> tuple[str, ...]:
     """The kinds of device that have kernels here and now."""
-    return frozenset(device for device in BACKEND_OF if selection(device).compiled)
+    return tuple(device for device in BACKEND_OF if selection(device).compiled)
 
 
-def runs(x: Tensor, devices: frozenset[str]) -> bool:
+def runs(x: Tensor, devices: tuple[str, ...]) -> bool:
     return x.device.type in devices and x.dtype in IO

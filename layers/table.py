@@ -9,7 +9,8 @@ from torch import nn
 
 from graph import ops
 from graph.dialect import Call, Dialect
-from layers import codebook, consts, deform_grid, quantise, views, weighted
+from layers import codebook, consts, deform_kernel, quantise, views, weighted
+from layers.native import compiled_on
 
 
 def _param(op: ops.Param) -> nn.Parameter:
@@ -41,7 +42,7 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Drop: weighted.Drop,
             ops.Mask: lambda op: Call(views.masked, (op.threshold,)),
             ops.MatMul: lambda op: Call(views.matmul, (op.scale,) if op.scale != 1.0 else ()),
-            ops.DeformSample: lambda op: Call(deform_grid.deform_sample_grid, (op.levels,)),
+            ops.DeformSample: lambda op: Call(deform_kernel.deform_sample_on, (op.levels, compiled_on())),
             ops.Codebook: codebook.Codebook,
             ops.SquaredError: lambda op: Call(codebook.squared_error, (op.weight,)),
             ops.Add: lambda op: Call(operator.add),

@@ -29,6 +29,6 @@ def dynamics(spec: NeuronSpec, signed: bool = False) -> Dynamics:
     )
 
 
-def devices(spec: NeuronSpec) -> frozenset[str]:
+def devices(spec: NeuronSpec) -> tuple[str, ...]:
     """The kinds of device on which this neuron runs as a kernel."""
-    return compiled_on() if spec.backend == "native" else frozenset()
+    return compiled_on() if spec.backend == "native" else ()

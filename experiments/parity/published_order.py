@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from layers.deform_grid import deform_sample_grid
+from layers.deform_kernel import deform_sample_on
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 
@@ -60,7 +60,7 @@ def torch_attention(module: fx.GraphModule, heads: int) -> fx.GraphModule:
 def sampled_at_once(
     value: Tensor, offset: Tensor, weight: Tensor, reference: Tensor, levels: tuple[tuple[int, int], ...]
 ) -> Tensor:
-    """``deform_sample_grid`` with one sum over all levels and points, not one a level."""
+    """``layers.deform_grid`` with one sum over all levels and points, not one a level."""
     batch, queries, heads, count, points, _ = offset.shape
     sizes = torch.tensor([[w, h] for h, w in levels], dtype=offset.dtype)
     places = 2 * (reference[:, :, None, :, None] + offset / sizes[:, None]) - 1
@@ -80,8 +80,8 @@ def sampled_at_once(
 
 def sampling_at_once(module: fx.GraphModule) -> fx.GraphModule:
     for node in module.graph.nodes:
-        if node.target is deform_sample_grid:
-            node.target = sampled_at_once
+        if node.target is deform_sample_on:
+            node.target, node.args = sampled_at_once, node.args[:5]
     module.recompile()
     return module
 

@@ -1,11 +1,12 @@
 """Run by ``test_sanitisers.py`` in a process of its own: kernels built with ASan and UBSan, at sizes with odd tails.
 
-``healthy`` runs every branch of the LIF kernel; ``planted`` asks for one neuron more than the buffers hold.
+``healthy`` runs neurons and deformable sampling; ``planted`` asks for one neuron more than the buffers hold.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import torch
 
@@ -14,11 +15,13 @@ from kernels.form import Form
 from kernels.launch import launch
 from kernels.layout import Cut
 from kernels.ops import lif, lif_op
+from layers.deform_kernel import deform_additions, deform_sample_counts, deform_sample_kernel
+from tests.kernels.deform_cases import Case
 
 torch.set_num_threads(2)
 
 
-def healthy() -> None:
+def neurons() -> None:
     soft = Dynamics().text
     for size in (1, 7, 301):
         x = torch.randn(9, size, requires_grad=True)
@@ -31,6 +34,21 @@ def healthy() -> None:
         scale, bias = torch.rand(2, 5).requires_grad_().unbind(0)
         y = lif(x, Dynamics(), scale=scale, bias=bias, residual=x.flip(0), channel=channel)
         torch.autograd.grad(y.sum(), (x, scale, bias))
+
+
+def sampling() -> None:
+    """Real values and counts: locations outside, on the border and without a number are in every case."""
+    for case in (Case(channels=24, levels=2, points=3), Case(channels=40, levels=2, points=3, planes=3, signed=True)):
+        leaves = [t.requires_grad_() for t in case.inputs()]
+        run = partial(deform_sample_counts, most=case.most, signed=case.signed) if case.planes else deform_sample_kernel
+        torch.autograd.grad(run(*leaves, case.sizes).sum(), leaves)
+        if case.planes:
+            deform_additions(*leaves, case.sizes, most=case.most, signed=case.signed)
+
+
+def healthy() -> None:
+    neurons()
+    sampling()
 
 
 def planted() -> None:

@@ -86,5 +86,5 @@ def test_a_neuron_keeps_what_it_was_built_with(machine, monkeypatch):
     before = NEURONS["lif"](spec)
     monkeypatch.setenv(VARIABLE, "torch")
     after = NEURONS["lif"](spec)
-    assert before.kernel_on == {"cpu"} and not after.kernel_on
-    assert before.kernel_on == {"cpu"}, "the choice is made once"
+    assert before.kernel_on == ("cpu",) and not after.kernel_on
+    assert before.kernel_on == ("cpu",), "the choice is made once"
