@@ -20,7 +20,10 @@ lint: .venv/.installed
 	$(RUN) -m mypy
 
 bench: .venv/.installed
-	$(RUN) -m experiments.bench
+	.venv/bin/pip install -q -c constraints.txt -e ".[dev,bench]"
+	$(RUN) -m experiments.bench lif
+	$(RUN) -m experiments.bench deform
+	$(RUN) -m experiments.bench model
 
 # Runs and cached clips stay: they cost time.
 clean:

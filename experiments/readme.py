@@ -12,6 +12,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from experiments.demo_report import cost_rows
+from experiments.readme_kernels import table as kernels_table
 from experiments.readme_systems import table as systems_table
 from experiments.results import FOLDER
 from experiments.run_folder import read_json, write_text
@@ -92,7 +93,7 @@ def runs() -> str:
     return "\n\n".join(parts)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"results": runs, "systems": systems_table}
+BLOCKS: dict[str, Callable[[], str]] = {"results": runs, "systems": systems_table, "kernels": kernels_table}
 
 
 def rewritten(text: str) -> str:

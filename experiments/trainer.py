@@ -27,6 +27,7 @@ from avs.split import Split
 from experiments import checkpoint
 from experiments.dataset import steps_per_epoch, training_order
 from experiments.freezing import freeze
+from experiments.host_memory import keep_freed_memory
 from experiments.model import model_spec
 from experiments.run_folder import write_text
 from experiments.schedule import learning_rate
@@ -95,6 +96,7 @@ class Trainer:
     def __post_init__(self) -> None:
         train = self.settings.train
         torch.set_num_threads(train.threads)
+        keep_freed_memory()
         self.window = window(source_of(self.module))
         epoch = steps_per_epoch(self.clips, train.batch, self.window)
         self.frozen, self.thaw = model_spec(self.settings.model).frozen, train.freeze_epochs * epoch

@@ -66,7 +66,7 @@ def _backward(call: Call, grad: Tensor, offset: Tensor, weight: Tensor) -> tuple
 
 def by_reference(by_offset: Tensor, reference: Tensor, levels: list[int]) -> Tensor:
     """A location is reference * (W, H) + offset, so the reference has the offsets' gradients, added up."""
-    sides = [by_offset.new_full((1,), side) for side in levels]  # filled where they are: nothing is copied from the host
+    sides = [by_offset.new_full((1,), side) for side in levels]  # filled on the device, not copied to it
     sizes = torch.cat(sides).view(-1, 2).flip(1)
     total = by_offset.float().sum((2, 4)) * sizes
     return total.sum_to_size(reference.shape).to(reference.dtype)

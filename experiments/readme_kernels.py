@@ -1,0 +1,43 @@
+"""The README's table of kernels: the median times of ``experiments/results/bench_*.csv``, ours against each peer."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from experiments.results import FOLDER
+
+OPS = ("lif", "deform", "model")
+DEVICES = ("cpu", "cuda")
+
+
+def read(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The stamp above the columns, and the rows."""
+    lines = path.read_text().splitlines()
+    stamp = dict(line.removeprefix("# ").split(": ", 1) for line in lines if line.startswith("#"))
+    return stamp, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def measured() -> list[Path]:
+    found = (FOLDER / f"bench_{op}_{device}.csv" for device in DEVICES for op in OPS)
+    return [path for path in found if path.exists()]
+
+
+def line(row: dict[str, str]) -> str:
+    ratio = f"{float(row['ratio']):.1f}x" if row["ratio"] else row["status"]
+    times = (f"{float(row[key]):.1f}" if row[key] else "" for key in ("ours_ms", "peer_ms"))
+    share = f"{float(row['share_of_copy']):.0%}" if row["share_of_copy"] else ""
+    return "| " + " | ".join((f"{row['op']}, {row['case']}", row["dtype"], row["peer"], *times, ratio, share)) + " |"
+
+
+def table() -> str:
+    parts = []
+    for device in DEVICES:
+        files = [read(path) for path in measured() if path.stem.endswith(device)]
+        if not files:
+            continue
+        lines = ["| case | type | against | ours, ms | theirs, ms | ratio | of copy |", "|---|---|---|---|---|---|---|"]
+        lines += [line(row) for _, rows in files for row in rows]
+        commands = ", ".join(f"`{stamp['command']}`" for stamp, _ in files)
+        parts.append("\n".join(lines) + f"\n\nOn {files[0][0]['device']}, {files[0][0]['date']}: {commands}.")
+    return "\n\n".join(parts)
