@@ -1,7 +1,7 @@
 """Keep what a training step frees: the next one asks for the same hundreds of megabytes.
 
-glibc gives large blocks back to the system at once, and every page of the next step is then a page fault: about a fifth
-of a step of the tiny network on a CPU. Two of its settings (``mallopt(3)``) make it keep them.
+glibc gives large blocks back to the system at once, and every page of the next step is then a page fault: a tenth of a
+step of the tiny network on a CPU, sometimes a fifth. Two of its settings (``mallopt(3)``) make it keep them.
 """
 
 from __future__ import annotations

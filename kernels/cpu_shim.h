@@ -42,26 +42,39 @@ struct alignas(16) float4 {
 };
 static thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-// 16-bit numbers: round to nearest, ties to even, as the device does.
+// 16-bit numbers: round to nearest, ties to even, as the device does. Integer arithmetic and selects only, so that a
+// loop over lanes becomes vectors; conversions of the compiler's own half type do not.
 struct __half {
-  _Float16 value;
+  uint16_t bits;
 };
 struct __nv_bfloat16 {
   uint16_t bits;
 };
-static inline float __half2float(__half h) { return (float)h.value; }
-static inline __half __float2half_rn(float f) { return __half{(_Float16)f}; }
-static inline float __bfloat162float(__nv_bfloat16 h) {
-  uint32_t u = (uint32_t)h.bits << 16;
-  float f;
-  memcpy(&f, &u, 4);
-  return f;
+template <class To, class From>
+static inline To bit_cast(From from) {
+  To to;
+  memcpy(&to, &from, sizeof(To));
+  return to;
 }
+static inline float __half2float(__half h) {
+  const uint32_t sign = (uint32_t)(h.bits & 0x8000u) << 16;
+  const float scaled = bit_cast<float>((uint32_t)(h.bits & 0x7fffu) << 13) * 0x1p112f;  // subnormals too, exactly
+  const uint32_t special = scaled >= 65536.f ? 0x7f800000u : 0u;                        // infinity, or no number
+  return bit_cast<float>(bit_cast<uint32_t>(scaled) | special | sign);
+}
+static inline __half __float2half_rn(float f) {
+  const uint32_t u = bit_cast<uint32_t>(f), a = u & 0x7fffffffu, sign = (u >> 16) & 0x8000u;
+  const uint32_t normal = (a - (112u << 23) + 0xfffu + ((a >> 13) & 1u)) >> 13;
+  const uint32_t tiny = bit_cast<uint32_t>(bit_cast<float>(a) + 0.5f) - bit_cast<uint32_t>(0.5f);  // the sum rounds
+  const uint32_t large = a > 0x7f800000u ? 0x7e00u : 0x7c00u;
+  const uint32_t found = a >= 0x47800000u ? large : (a < 0x38800000u ? tiny : normal);
+  return __half{(uint16_t)(found | sign)};
+}
+static inline float __bfloat162float(__nv_bfloat16 h) { return bit_cast<float>((uint32_t)h.bits << 16); }
 static inline __nv_bfloat16 __float2bfloat16_rn(float f) {
-  uint32_t u;
-  memcpy(&u, &f, 4);
-  uint32_t rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-  uint32_t quiet_nan = (u >> 16) | 0x40;
+  const uint32_t u = bit_cast<uint32_t>(f);
+  const uint32_t rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+  const uint32_t quiet_nan = (u >> 16) | 0x40;
   return __nv_bfloat16{(uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded)};
 }
 
