@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kernels.deform_form import Form
-from kernels.form import IO
+from kernels.io_types import IO
 from kernels.launch import launch
 from kernels.source import Build
 from kernels.spike_words import words_per_row

@@ -8,7 +8,7 @@ from math import ceil
 
 import torch
 
-from kernels.form import IO
+from kernels.io_types import IO
 from kernels.source import Build
 
 LANES = 32  # threads that a shuffle reaches: at most so many share a head

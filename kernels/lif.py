@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from kernels.dynamics import Dynamics
-from kernels.form import Form, lanes
 from kernels.launch import launch
 from kernels.layout import Cut, cut, membrane_like
+from kernels.lif_form import Form, lanes
 
 STEPS = 8  # at most in one launch
 THREADS = 128  # of a block, on a GPU

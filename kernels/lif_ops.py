@@ -13,8 +13,9 @@ from torch import Tensor
 
 from kernels import lif as host
 from kernels.dynamics import Dynamics, loads
-from kernels.form import IO, OUTPUTS
+from kernels.io_types import IO
 from kernels.layout import as_membrane, cut, dense, membrane_like, ordered_as
+from kernels.lif_form import OUTPUTS
 
 
 def _call(

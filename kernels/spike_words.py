@@ -12,7 +12,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from kernels.form import IO
+from kernels.io_types import IO
 from kernels.launch import launch
 from kernels.source import Build
 

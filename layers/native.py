@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from kernels.form import IO
+from kernels.io_types import IO
 from kernels.selection import BACKEND_OF, selection
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from experiments.bench.lif_peers import compiled
 from experiments.bench.parity import Function
-from kernels.form import IO
+from kernels.io_types import IO
 from kernels.launch import launch
 from kernels.source import Build
 from layers.deform_grid import deform_sample_grid

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from experiments.bench.parity import Function
-from kernels.form import IO
+from kernels.io_types import IO
 from snn.neurons import integrate_and_fire
 from snn.spec import NeuronSpec
 

@@ -11,9 +11,9 @@ from functools import partial
 import torch
 
 from kernels.dynamics import Dynamics
-from kernels.form import Form
 from kernels.launch import launch
 from kernels.layout import Cut
+from kernels.lif_form import Form
 from kernels.ops import lif, lif_op
 from layers.deform_kernel import deform_additions, deform_sample_counts, deform_sample_kernel
 from tests.kernels.deform_cases import Case

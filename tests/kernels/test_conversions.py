@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels.form import IO
+from kernels.io_types import IO
 from kernels.launch import launch
 from kernels.source import Build
 

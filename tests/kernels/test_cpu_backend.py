@@ -12,9 +12,9 @@ import torch
 from kernels import cpu_backend
 from kernels.arguments import packed
 from kernels.dynamics import Dynamics
-from kernels.form import Form
 from kernels.kept import CompileError
 from kernels.layout import Cut
+from kernels.lif_form import Form
 from kernels.source import Build, text_of
 
 ROOT = Path(__file__).parents[2]

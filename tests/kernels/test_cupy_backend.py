@@ -11,8 +11,8 @@ import torch
 
 from kernels import cupy_backend, launch, nvrtc
 from kernels.dynamics import Dynamics
-from kernels.form import Form
 from kernels.lif import Call, forward
+from kernels.lif_form import Form
 from kernels.source import Build
 from tests.kernels.fake_cuda import STREAMS, Machine, cupy_module, forget, install
 

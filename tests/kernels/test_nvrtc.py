@@ -12,9 +12,9 @@ import torch
 from kernels import nvrtc
 from kernels.deform import Form as DeformForm
 from kernels.dynamics import Dynamics
-from kernels.form import Form
 from kernels.kept import CompileError
 from kernels.layout import Cut
+from kernels.lif_form import Form
 from kernels.nvrtc import Compiled, Usage
 from kernels.source import Build
 

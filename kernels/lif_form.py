@@ -8,11 +8,11 @@ from functools import cache
 import torch
 
 from kernels.dynamics import Dynamics
+from kernels.io_types import IO
 from kernels.layout import Cut
 from kernels.source import Build
 
 OUTPUTS = ("same", "bytes", "bits")
-IO = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 CPU_LANES = 256  # neurons of one "thread" on a CPU: long enough to hide its call, short enough for the nearest cache
 
 
