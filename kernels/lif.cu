@@ -1,5 +1,5 @@
 // Multi-step spiking neurons: y = gain step neuron((scale_c x + bias_c + residual) / step), T steps in registers.
-// Equations: snn/neurons.py; every part of the sum is optional.
+// Equations: neuron.h; every part of the sum is optional. Memory: rows.h.
 //
 // x [T, N] in, spikes [T, N] out. A CUDA thread owns VEC neighbouring neurons and all T steps of them. The backward
 // kernel reads x again and recomputes the membrane: every operation is rounded on its own (*_rn), so the spikes are
@@ -15,16 +15,8 @@
 //   ([T, ceil(N / 8)], lowest first; both are counts, without the step)   LAST: the final membrane leaves
 //   ALIGNED: width % VEC == 0 and every pointer stands on 16 bytes (the CPU build does not need it)
 #include "io.h"
-
-enum { IF, LIF, ILIF };
-enum { ATAN, SIGMOID, TRIANGLE, RECTANGLE };
-enum { AS_IO, AS_BYTES, AS_BITS };
-
-#if SPIKES == 0
-typedef io_t spike_t;
-#else
-typedef u8 spike_t;
-#endif
+#include "rows.h"
+#include "neuron.h"
 
 #ifdef CPU_SHIM
 #define EACH_LANE(e, n) _Pragma("omp simd") for (int e = 0; e < n; e++)
@@ -33,173 +25,6 @@ typedef u8 spike_t;
 #define EACH_LANE(e, n) _Pragma("unroll") for (int e = 0; e < VEC; e++)
 #define EACH_LANE_SUM(e, n) EACH_LANE(e, n)
 #endif
-
-struct Numbers {
-  float rate, threshold, v_reset, start, edge, alpha, low, high;
-};
-
-// T rows of VEC elements. On the device: registers, filled by 16-byte loads that are all in flight at once. On a CPU:
-// memory itself, since the loop over lanes becomes vectors.
-template <class E>
-struct RowsIn {
-#ifdef CPU_SHIM
-  const E *p;
-  i64 stride;
-  FN RowsIn over(const E *p, i64 stride, int) { return {p, stride}; }
-  float operator()(int t, int e) const { return to_float(p[t * stride + e]); }
-#else
-  Pack<E, VEC> row[STEPS];
-  FN RowsIn over(const E *p, i64 stride, int n) {
-    RowsIn r;
-    UNROLL for (int t = 0; t < STEPS; t++) {
-      if (ALIGNED)
-        r.row[t] = *(const Pack<E, VEC> *)(p + t * stride);
-      else
-        UNROLL for (int e = 0; e < VEC; e++) r.row[t].at[e] = p[t * stride + (e < n ? e : 0)];
-    }
-    return r;
-  }
-  __device__ __forceinline__ float operator()(int t, int e) const { return to_float(row[t].at[e]); }
-#endif
-};
-
-template <class E>
-struct RowsOut {
-#ifdef CPU_SHIM
-  E *p;
-  i64 stride;
-  FN RowsOut over(E *p, i64 stride) { return {p, stride}; }
-  void put(int t, int e, float a) { from_float(a, p + t * stride + e); }
-  void flush(int) {}
-#else
-  E *p;
-  i64 stride;
-  Pack<E, VEC> row[STEPS];
-  FN RowsOut over(E *p, i64 stride) {
-    RowsOut r;
-    r.p = p, r.stride = stride;
-    return r;
-  }
-  __device__ __forceinline__ void put(int t, int e, float a) { from_float(a, &row[t].at[e]); }
-  __device__ __forceinline__ void flush(int n) {
-    UNROLL for (int t = 0; t < STEPS; t++) {
-      if (ALIGNED)
-        store_pack(p + t * stride, row[t]);
-      else
-        UNROLL for (int e = 0; e < VEC; e++) if (e < n) p[t * stride + e] = row[t].at[e];
-    }
-  }
-#endif
-};
-
-// One bit a neuron; host guarantees that a row starts on a whole byte.
-struct BitsOut {
-  u8 *p;
-  i64 stride;
-#ifdef CPU_SHIM
-  u8 fired[STEPS][VEC];
-  void put(int t, int e, float a) { fired[t][e] = a != 0.f; }
-  void flush(int n) {
-    for (int t = 0; t < STEPS; t++)
-      for (int b = 0; b < n; b += 8) {
-        unsigned byte = 0;
-        for (int e = b; e < b + 8 && e < n; e++) byte |= (unsigned)fired[t][e] << (e - b);
-        p[t * stride + b / 8] = (u8)byte;
-      }
-  }
-#else
-  unsigned byte[STEPS];
-  __device__ __forceinline__ void put(int t, int e, float a) {
-    byte[t] = (e ? byte[t] : 0u) | (a != 0.f ? 1u << e : 0u);
-  }
-  __device__ __forceinline__ void flush(int n) {
-    const unsigned mask = n < VEC ? (1u << n) - 1u : (1u << VEC) - 1u;
-    UNROLL for (int t = 0; t < STEPS; t++) p[t * stride] = (u8)(byte[t] & mask);
-  }
-#endif
-};
-
-// ---- the neuron -----------------------------------------------------------------------------------------------------
-FN float minus_rest(float v, const Numbers &k) { return HARD ? __fsub_rn(v, k.v_reset) : v; }
-
-// What the membrane is driven by, before the factor 1/tau: d charge / d rate.
-FN float drive(float v, float x, const Numbers &k) {
-  return DECAY ? __fsub_rn(x, minus_rest(v, k)) : minus_rest(v, k);
-}
-FN float charge(float v, float x, const Numbers &k) {
-  if (KIND == IF) return __fadd_rn(v, x);
-  if (KIND == ILIF) return __fadd_rn(__fmul_rn(k.rate, v), x);  // here rate is beta
-  const float moved = __fmul_rn(drive(v, x, k), k.rate);
-  return DECAY ? __fadd_rn(v, moved) : __fadd_rn(__fsub_rn(v, moved), x);
-}
-FN float fire(float h, const Numbers &k) {
-  if (KIND == ILIF) {  // comparisons that let a NaN through, as torch's clamp does
-    const float clipped = h < k.low ? k.low : (h > k.high ? k.high : h);
-    return rintf(clipped);
-  }
-  const float up = __fsub_rn(h, k.edge) >= 0.f ? 1.f : 0.f;
-  return SIGNED ? up - (__fsub_rn(-h, k.edge) >= 0.f ? 1.f : 0.f) : up;
-}
-FN float reset(float h, float s, const Numbers &k) {
-  if (KIND == ILIF) return __fsub_rn(h, s);
-  if (HARD) return __fadd_rn(__fmul_rn(s, k.v_reset), __fmul_rn(__fsub_rn(1.f, s), h));
-  return __fsub_rn(h, __fmul_rn(k.threshold, s));
-}
-
-#ifdef CPU_SHIM
-// exp as arithmetic, so that a loop over lanes is vectors: 2^n times a polynomial, relative error below 1e-6. Infinity
-// is kept: a slope that is exactly zero there makes a NaN of an infinite gradient, as in torch.
-FN float exponential(float a) {
-  const float exponent = a * 1.44269504f;
-  const float z = exponent < -126.f ? -126.f : (exponent > 127.f ? 127.f : exponent);
-  const float n = rintf(z), f = z - n;
-  float p = 1.5403530e-4f;
-  p = p * f + 1.3333558e-3f;
-  p = p * f + 9.6181291e-3f;
-  p = p * f + 5.5504109e-2f;
-  p = p * f + 2.4022651e-1f;
-  p = p * f + 6.9314718e-1f;
-  p = p * f + 1.f;
-  const int bits = ((int)n + 127) << 23;
-  float power;
-  memcpy(&power, &bits, 4);
-  return exponent > 128.f ? INFINITY : p * power;
-}
-#else
-FN float exponential(float a) { return expf(a); }
-#endif
-
-// Of a gradient only: two units in the last place on a GPU, where the exact one is a call.
-FN float quotient(float a, float b) {
-#ifdef CPU_SHIM
-  return a / b;
-#else
-  return __fdividef(a, b);
-#endif
-}
-
-// A bump of area one at u = 0. Written so that a NaN stays one.
-FN float bump(float u, const Numbers &k) {
-  const float a = k.alpha;
-  if (SURROGATE == ATAN) {
-    const float z = 1.57079633f * a * u;
-    return quotient(0.5f * a, 1.f + z * z);
-  }
-  if (SURROGATE == SIGMOID) {
-    const float s = quotient(1.f, 1.f + exponential(-a * u));
-    return a * s * (1.f - s);
-  }
-  if (SURROGATE == TRIANGLE) {
-    const float r = a * (1.f - a * fabsf(u));
-    return r < 0.f ? 0.f : r;
-  }
-  return fabsf(u) < 0.5f / a ? a : 0.f;
-}
-// d spike / d h, straight-through on the closed interval for counts.
-FN float slope(float h, const Numbers &k) {
-  if (KIND == ILIF) return h >= k.low && h <= k.high ? 1.f : 0.f;
-  return SIGNED ? bump(h - k.edge, k) + bump(-h - k.edge, k) : bump(h - k.edge, k);
-}
 
 // ---- who works where ------------------------------------------------------------------------------------------------
 struct Place {
