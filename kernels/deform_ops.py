@@ -144,16 +144,8 @@ def deform_sample_spikes_op(
 
 
 @deform_sample_spikes_op.register_fake
-def _deform_sample_spikes_fake(
-    value: Tensor | None,
-    words: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    reference: Tensor,
-    levels: list[int],
-    channels: int,
-    signed: bool,
-) -> Tensor:
+def _deform_sample_spikes_fake(value: Tensor | None, words: Tensor, offset: Tensor, *others: Any) -> Tensor:
+    weight, channels = others[0], others[3]
     return weight.new_empty(offset.shape[0], offset.shape[1], offset.shape[2] * channels)
 
 
@@ -174,15 +166,9 @@ def deform_sample_spikes_backward_op(
 
 @deform_sample_spikes_backward_op.register_fake
 def _deform_sample_spikes_backward_fake(
-    grad: Tensor,
-    words: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    reference: Tensor,
-    levels: list[int],
-    channels: int,
-    signed: bool,
+    grad: Tensor, words: Tensor, offset: Tensor, *others: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
+    weight, channels = others[0], others[3]
     by_value = weight.new_empty(*words.shape[1:4], channels)
     return by_value, _contiguous_like(offset), _contiguous_like(weight)
 

@@ -71,21 +71,8 @@ def lif_op(
 
 
 @lif_op.register_fake
-def _lif_fake(
-    x: Tensor,
-    v0: Tensor | None,
-    rate: Tensor | None,
-    scale: Tensor | None,
-    bias: Tensor | None,
-    residual: Tensor | None,
-    step: Tensor | None,
-    dynamics: str,
-    gain: float,
-    channel: int,
-    spikes: str,
-    last: bool,
-) -> tuple[Tensor, Tensor]:
-    x = dense(x)
+def _lif_fake(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    x, (dynamics, _, _, spikes, last) = dense(x), others[-5:]
     out = host.room_for_spikes(x, spikes, loads(dynamics).signed)
     return out, membrane_like(x) if last else x.new_empty(0, dtype=torch.float32)
 
@@ -115,19 +102,9 @@ def lif_backward_op(
 
 @lif_backward_op.register_fake
 def _lif_backward_fake(
-    grad_spikes: Tensor,
-    grad_last: Tensor | None,
-    x: Tensor,
-    v0: Tensor | None,
-    rate: Tensor | None,
-    scale: Tensor | None,
-    bias: Tensor | None,
-    residual: Tensor | None,
-    step: Tensor | None,
-    dynamics: str,
-    gain: float,
-    channel: int,
+    grad_spikes: Tensor, grad_last: Tensor | None, x: Tensor, *others: Any
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    v0, rate, scale, bias, residual, step = others[:6]
     x = dense(x)
     numbers = [None if t is None else torch.empty_like(t, dtype=torch.float32) for t in (rate, scale, bias, step)]
     state = None if v0 is None else membrane_like(x)
