@@ -5,21 +5,14 @@ The files have more: other sizes, other T, inductor's form of the sampling. The 
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from experiments.bench.rows import read
 from experiments.results import FOLDER
 
 OPS = ("lif", "deform", "model")
 DEVICES = ("cpu", "cuda")
-SHOWN = {"lif": ("T=4, N=1000000,", "T=4, N=16777216,"), "deform": ("",), "model": ("LIF", "SNN", "ANN", "QANN")}
-
-
-def read(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The stamp above the columns, and the rows."""
-    lines = path.read_text().splitlines()
-    stamp = dict(line.removeprefix("# ").split(": ", 1) for line in lines if line.startswith("#"))
-    return stamp, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+SHOWN = {"lif": ("T=4, N=1000000,", "T=4, N=16777216,"), "deform": ("",), "model": ("",)}
 
 
 def measured() -> list[Path]:
@@ -28,9 +21,8 @@ def measured() -> list[Path]:
 
 
 def shown(row: dict[str, str]) -> bool:
-    timed = row["status"] != "not installed" and row["peer_ms"] != ""
     beside = row["op"] == "deform" and row["peer"] == "inductor"
-    return timed and not beside and row["case"].startswith(SHOWN[row["op"]])
+    return row["peer_ms"] != "" and not beside and row["case"].startswith(SHOWN[row["op"]])
 
 
 def line(row: dict[str, str]) -> str:

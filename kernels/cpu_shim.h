@@ -25,20 +25,12 @@
 #define __global__
 #define __device__
 #define __host__
-#define __constant__ static
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __shared__ static thread_local  // an OpenMP thread runs one block at a time
 
 struct dim3 {
   unsigned x, y, z;
-};
-struct alignas(16) uint4 {
-  unsigned x, y, z, w;
-};
-struct alignas(16) float4 {
-  float x, y, z, w;
 };
 static thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
 
@@ -85,11 +77,6 @@ static inline float __fmul_rn(float a, float b) { return a * b; }
 static inline float __fdiv_rn(float a, float b) { return a / b; }
 static inline long long __float2ll_rn(float a) { return llrintf(a); }
 static inline int __popc(unsigned a) { return __builtin_popcount(a); }
-static inline int __ffs(int a) { return __builtin_ffs(a); }
-template <class T>
-static inline T __ldg(const T *p) {
-  return *p;
-}
 
 template <class T>
 static inline T atomicAdd(T *p, T v) {
@@ -212,7 +199,6 @@ constexpr auto indices(void (*)(A...)) {
 
 #ifdef SHIM_FIBRES
 static inline void __syncthreads() { shim::yield(); }
-static inline void __syncwarp(unsigned = ~0u) { shim::yield(); }
 template <class T>
 static T __shfl_xor_sync(unsigned, T value, int lanes, int = 32) {
   memcpy(&shim::mailbox()[shim::current], &value, sizeof(T));

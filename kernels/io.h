@@ -7,8 +7,6 @@
 
 #if IO == 0
 typedef float io_t;
-#define TO_FLOAT(a) (a)
-#define FROM_FLOAT(a) (a)
 #elif IO == 1
 typedef __half io_t;
 #define TO_FLOAT(a) __half2float(a)
@@ -94,15 +92,4 @@ FN void store(T *p, const float *from) {
   for (int e = 0; e < COUNT; e++) from_float(from[e], &q.at[e]);
   store_pack(p, q);
 #endif
-}
-
-// The first n elements, whatever the alignment; the rest reads zero and is not written.
-template <int COUNT, class T>
-FN void load_some(const T *p, float *to, int n) {
-  for (int e = 0; e < COUNT; e++) to[e] = e < n ? to_float(p[e]) : 0.f;
-}
-template <int COUNT, class T>
-FN void store_some(T *p, const float *from, int n) {
-  for (int e = 0; e < COUNT; e++)
-    if (e < n) from_float(from[e], p + e);
 }
