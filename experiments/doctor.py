@@ -47,6 +47,8 @@ def _compiler() -> str:
     path = cpu_backend.compiler()
     if path is None:
         return "none"
+    if lacking := cpu_backend.missing():
+        return lacking
     chosen = [flag for flag in cpu_backend.flags() if flag.startswith("-m")]
     return f"{cpu_backend.compiler_version(path)}; {' '.join(chosen)}; builds are kept in {cache_folder()}"
 

@@ -16,6 +16,7 @@ from experiments.energy_mode import energy
 from experiments.errors import UserError
 from experiments.rates_mode import rates
 from experiments.train_mode import train
+from kernels.kept import CompileError
 from kernels.selection import BACKEND_OF, selection
 
 MODES: dict[str, Callable[[Any], None]] = {
@@ -36,4 +37,7 @@ def run(settings: Any) -> None:
             selection(device)
     except ValueError as error:
         raise UserError(str(error)) from error
-    MODES[settings.mode](settings)
+    try:
+        MODES[settings.mode](settings)
+    except CompileError as error:
+        raise UserError(f"{error}; SPIKEAVS_KERNELS=torch does without") from error

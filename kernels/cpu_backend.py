@@ -56,6 +56,18 @@ def compiler_version(path: str) -> str:
     return subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
+def missing() -> str | None:
+    """Why nothing can be built on this machine, or None."""
+    path = compiler()
+    if path is None:
+        return "no C++ compiler was found (g++, c++ or $CXX)"
+    try:
+        compiler_version(path)
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return f"{path} does not answer --version as a C++ compiler does"
+    return None
+
+
 def flags() -> tuple[str, ...]:
     """For this machine. ``SPIKEAVS_CXXFLAGS`` is added at the end."""
     extra = tuple(os.environ.get("SPIKEAVS_CXXFLAGS", "").split())
@@ -66,9 +78,9 @@ def flags() -> tuple[str, ...]:
 
 def build(what: Build) -> Path:
     """The shared library of ``what``, compiled if the cache lacks it."""
-    path = compiler()
-    if path is None:
-        raise CompileError("no C++ compiler was found (g++, c++ or $CXX); set SPIKEAVS_KERNELS=torch to do without")
+    path, lacking = compiler(), missing()
+    if path is None or lacking:
+        raise CompileError(str(lacking))
     key = what.key(text_of("cpu_shim.h"), compiler_version(path), *flags())
     done = cache_folder() / f"{Path(what.file).stem}-{key}.so"
     if done.exists():

@@ -31,17 +31,13 @@ class Selection:
         return self.backend != "torch"
 
 
-def _missing_on_cpu() -> str | None:
-    return None if cpu_backend.compiler() else "no C++ compiler was found (g++, c++ or $CXX)"
-
-
 def _missing_on_cuda() -> str | None:
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
     return cupy_backend.missing()
 
 
-MISSING = {"cpu": _missing_on_cpu, "cuda": _missing_on_cuda}
+MISSING = {"cpu": lambda: cpu_backend.missing(), "cuda": _missing_on_cuda}
 
 
 def wanted() -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from experiments import modes
 from experiments.cli import main
 from experiments.doctor import findings
 from kernels import cpu_backend
+from kernels.kept import CompileError
 from kernels.selection import VARIABLE, _select
 
 
@@ -36,3 +38,19 @@ def test_a_wish_that_cannot_be_granted(monkeypatch, capsys, wish, sentence):
     assert main(["--mode", "doctor"]) == 2
     said = capsys.readouterr()
     assert f"{VARIABLE} is '{wish}'" in said.err and sentence in said.err and not said.out
+
+
+def test_a_compiler_that_is_none(monkeypatch):
+    monkeypatch.setattr(cpu_backend, "compiler", lambda: "/bin/false")
+    found = dict(findings())
+    assert found["kernels on cpu"].startswith("torch: /bin/false does not answer --version") and found["compiler"]
+
+
+def test_a_compiler_that_refuses_is_a_sentence(monkeypatch, capsys):
+    def refuse(settings):
+        raise CompileError("g++ could not compile lif.cu:\nno such option")
+
+    monkeypatch.setitem(modes.MODES, "doctor", refuse)
+    assert main(["--mode", "doctor"]) == 2
+    said = capsys.readouterr().err
+    assert said == "g++ could not compile lif.cu: no such option; SPIKEAVS_KERNELS=torch does without\n"
