@@ -12,7 +12,7 @@ from shlex import quote
 
 from avs import avsbench
 from avs.clip import knows_objects
-from avs.files import write_whole
+from common.files import write_whole
 from experiments.dataset import split, wanted
 from experiments.errors import UserError
 from experiments.evaluate import require_donors

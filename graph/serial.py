@@ -7,9 +7,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from graph.graph import Graph, Node
+from graph.neuron import Neuron
 from graph.ops import REGISTRY, Site
+from graph.values import Unit
 
-TYPES: dict[str, type] = {**REGISTRY, "Site": Site}
+TYPES: dict[str, type] = {**REGISTRY, "Site": Site, "Neuron": Neuron, "Unit": Unit}
 
 
 def _encode(value: Any) -> Any:

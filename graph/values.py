@@ -52,6 +52,26 @@ Kind = Real | Spike | Integer
 REAL = Real()
 
 
+@dataclass(frozen=True)
+class Unit:
+    """What one count is worth: ``factor`` times the step of every site in ``sites``. The value of n counts is unit n.
+
+    A symbol until a network runs, since steps are learnt and calibrated."""
+
+    factor: float = 1.0
+    sites: tuple[str, ...] = ()
+
+    def __mul__(self, other: Unit) -> Unit:
+        return Unit(self.factor * other.factor, tuple(sorted((*self.sites, *other.sites))))
+
+    def __str__(self) -> str:
+        parts = ([] if self.factor == 1.0 else [f"{self.factor:g}"]) + [f"step({site})" for site in self.sites]
+        return " ".join(parts) or "1"
+
+
+ONE = Unit()
+
+
 def magnitude(kind: Kind) -> int | None:
     """The largest absolute count a value can hold, or None if it is real."""
     if isinstance(kind, Spike):

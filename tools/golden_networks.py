@@ -33,7 +33,7 @@ from graph.models import FAMILIES, build
 from graph.passes import SpikeSpec, spikify
 from snn import SNN, NeuronSpec
 
-SAMPLE, FRAMES, BITS = 64, 2, 12
+SAMPLE, FRAMES, BITS = 64, 2, 8
 WHOLE = "miavs"  # the family whose accounts are kept node by node, with savings and exactness
 
 
@@ -41,6 +41,7 @@ WHOLE = "miavs"  # the family whose accounts are kept node by node, with savings
 class Form:
     dialect: Dialect
     spikes: SpikeSpec | None = None
+    percentile: float = 0.99
 
 
 LIF = NeuronSpec(kind="lif", steps=4, levels=1, decay_input=False)
@@ -48,7 +49,7 @@ FORMS = {
     "ann": Form(ANN),
     "qann": Form(QANN, SpikeSpec()),
     "ilif": Form(SNN(NeuronSpec()), SpikeSpec()),
-    "lif": Form(SNN(LIF), SpikeSpec(levels=1, steps=4, norm="batch", signed=False)),
+    "lif": Form(SNN(LIF), SpikeSpec(levels=1, steps=4, norm="batch", signed=False), percentile=0.3),
 }
 
 
@@ -73,7 +74,7 @@ def filled(name: str, like: Tensor) -> Tensor:
 
 def fixed(module: fx.GraphModule) -> fx.GraphModule:
     state = module.state_dict()
-    steps = {k: v for k, v in state.items() if k.startswith("sites.") and not k.split(".")[-2:-1] == ["norm"]}
+    steps = {k: v for k, v in state.items() if k.startswith("sites.") and k.split(".")[-2:-1] != ["norm"]}
     module.load_state_dict({k: steps.get(k, filled(k, v)) for k, v in state.items()})
     return module.eval()
 
@@ -120,7 +121,7 @@ def _network(form: Form, graph: Graph, ann: fx.GraphModule, batch: dict[str, Ten
     if form.spikes is None:
         return ann
     module = fixed(lower(spikify(graph, form.spikes), form.dialect))
-    calibrate(ann, module, batch, 0.99)
+    calibrate(ann, module, batch, form.percentile)
     return module.eval()
 
 

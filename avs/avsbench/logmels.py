@@ -15,7 +15,7 @@ from torchaudio.functional import resample
 from avs.audio import FRAMES, MELS, SAMPLE_RATE, log_mel
 from avs.avsbench.layout import Place, Row
 from avs.avsbench.unpickle import tensor_of
-from avs.files import write_whole
+from common.files import write_whole
 
 
 def read_logmel(path: Path, frames: int) -> Tensor:

@@ -1,6 +1,6 @@
 """The vocabulary of the graph: about thirty frozen ops, no tensors in them."""
 
-from graph.ops.base import REGISTRY, Fanout, Op, size
+from graph.ops.base import REGISTRY, Array, Fanout, Op, Part, Scaled, size
 from graph.ops.codebook import Codebook, SquaredError
 from graph.ops.firing import Act, Firing, Gate, Mask, Score, Site
 from graph.ops.layout import (
@@ -24,12 +24,11 @@ from graph.ops.products import Add, DeformSample, MatMul, Mul
 from graph.ops.sources import Const, Input, Output, Param
 from graph.ops.weighted import Conv, LayerScale, Linear, Norm
 
-REGISTRY.pop("Firing")  # an abstract base, never a node
-
 __all__ = [
     "REGISTRY",
     "Act",
     "Add",
+    "Array",
     "Codebook",
     "Concat",
     "Const",
@@ -54,10 +53,12 @@ __all__ = [
     "Output",
     "Pad",
     "Param",
+    "Part",
     "Pool",
     "Quantize",
     "Reduce",
     "Resize",
+    "Scaled",
     "Score",
     "Site",
     "Slice",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from graph.ops.base import Op, broadcast, size
+from graph.ops.base import Op, Scaled, broadcast, size
 from graph.values import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
-class Codebook(Op):
+class Codebook(Scaled):
     """y_n = e_k,  k = argmin_k |x_n - e_k|^2 = argmin_k (|e_k|^2 / 2 - x_n . e_k),  the first of equals; on [..., dim].
 
     Nodes of equal ``weights`` read one codebook; product quantisation is a ``View`` that splits a feature into groups
@@ -26,6 +26,7 @@ class Codebook(Op):
     """
 
     events_on: ClassVar[tuple[int, ...]] = (0,)
+    product: ClassVar[bool] = True
     entries: int
     dim: int
     decay: float = 0.99
@@ -50,6 +51,7 @@ class SquaredError(Op):
     broadcasts to x. A training loss: no mask depends on it."""
 
     arity: ClassVar[int | None] = 2
+    product: ClassVar[bool] = True
     weight: float = 1.0
 
     def shape(self, *inputs: Shape) -> Shape:

@@ -8,8 +8,9 @@ so that every other key of the spiking network is a key of the ANN.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from graph.ops.base import Op, size
+from graph.ops.base import Op, Scaled, size
 from graph.ops.weighted import Norm
 from graph.values import Kind, Shape, Spike
 
@@ -39,8 +40,10 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Firing(Op):
+class Firing(Scaled):
     """Shared by the ops below: real without a site, a spike with one."""
+
+    abstract: ClassVar[bool] = True
 
     site: Site | None = None
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graph.ops.base import Op, broadcast, size
+from graph.ops.base import Op, Scaled, broadcast, size
 from graph.values import REAL, Integer, Kind, Shape, magnitude
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatMul(Op):
+class MatMul(Scaled):
     """y = scale * a b on the last two axes, leading axes equal. ``scale`` is a constant (1/sqrt(d), or 2**-k)."""
 
     events_on: ClassVar[tuple[int, ...]] = (0, 1)
+    linear_in: ClassVar[tuple[int, ...]] = (0, 1)
+    product: ClassVar[bool] = True
     arity: ClassVar[int | None] = 2
     inner: int
     scale: float = 1.0
@@ -33,7 +35,7 @@ class MatMul(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeformSample(Op):
+class DeformSample(Scaled):
     """Multi-scale deformable sampling (Deformable DETR).
 
     y[q, h] = sum_{l, p} A[q, h, l, p] * bilinear(V_l[h], ref[q, l] * (W_l, H_l) + offset[q, h, l, p] - 1/2)
@@ -44,6 +46,8 @@ class DeformSample(Op):
     """
 
     events_on: ClassVar[tuple[int, ...]] = (0,)
+    linear_in: ClassVar[tuple[int, ...]] = (0, 2)
+    product: ClassVar[bool] = True
     arity: ClassVar[int | None] = 4
     levels: tuple[tuple[int, int], ...]
     heads: int
@@ -78,9 +82,11 @@ class DeformSample(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mul(Op):
+class Mul(Scaled):
     """y = a * b, broadcast: a gate on a feature."""
 
+    linear_in: ClassVar[tuple[int, ...]] = (0, 1)
+    product: ClassVar[bool] = True
     arity: ClassVar[int | None] = 2
 
     def shape(self, *inputs: Shape) -> Shape:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-from graph.ops.base import Fanout, Op, size
+from graph.ops.base import Fanout, Op, Scaled, size
 from graph.values import Shape
 
 
@@ -23,10 +23,12 @@ def taps_per_input(length: int, kernel: int, stride: int, padding: int, dilation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv(Op):
+class Conv(Scaled):
     """y[o, r, c] = b[o] + sum_{i, u, v} w[o, i, u, v] x[i, r s - p + u d, c s - p + v d] on [C, H, W]."""
 
     events_on: ClassVar[tuple[int, ...]] = (0,)
+    linear_in: ClassVar[tuple[int, ...]] = (0,)
+    weighted: ClassVar[bool] = True
     cin: int
     cout: int
     kernel: tuple[int, int] = (1, 1)
@@ -63,10 +65,12 @@ class Conv(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Op):
+class Linear(Scaled):
     """y = W x + b on the last axis of [..., C]."""
 
     events_on: ClassVar[tuple[int, ...]] = (0,)
+    linear_in: ClassVar[tuple[int, ...]] = (0,)
+    weighted: ClassVar[bool] = True
     cin: int
     cout: int
     bias: bool = True
