@@ -24,7 +24,7 @@ def choices(cls: type) -> dict[str, tuple[Any, ...]]:
 
 def check_choices(owner: object, key: str = "") -> None:
     """Raises ``ValueError`` with the nearest word. ``key``: what a user calls the owner, if not by its class."""
-    for name, words in choices(type(owner)).items():
+    for name, words in choices(type(owner)).items():  # type: ignore[arg-type]
         value = getattr(owner, name)
         if value not in words:
             raise ValueError(not_among(f"{key or type(owner).__name__}.{name}", value, words))
