@@ -9,24 +9,11 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from graph import ops
-from graph.dialect import Call, Dialect, Factory
+from graph.dialect import Dialect
 from layers import activations
-from layers.quantise import ClipRound
-from layers.site import SpikeSite, ThresholdSite
-from layers.table import shared
-
-
-def _quantised(real: Factory) -> Factory:
-    def make(op: ops.Firing) -> nn.Module | Call:
-        if op.site is None:
-            return real(op)
-        return ThresholdSite(op) if op.site.folded else SpikeSite(op, ClipRound(op.site.levels, op.site.signed))
-
-    return make
-
+from layers.quantise import QuantiserBackend
+from layers.table import counting, shared
 
 ANN = shared(quantised=False) | Dialect(
     "ann",
@@ -36,8 +23,9 @@ ANN = shared(quantised=False) | Dialect(
 QANN = shared() | Dialect(
     "qann",
     {
-        ops.Act: _quantised(activations.act),
-        ops.Gate: _quantised(activations.gate),
-        ops.Score: _quantised(activations.score),
+        ops.Act: counting(activations.act),
+        ops.Gate: counting(activations.gate),
+        ops.Score: counting(activations.score),
     },
+    QuantiserBackend(),
 )

@@ -9,11 +9,10 @@ from __future__ import annotations
 from math import log2
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from convert.observe import observe
-from graph.graph import Graph
-from graph.lower import source_of
+from graph.graph import Graph, Node
+from graph.lower import Network, observe
 from graph.ops import Act, Expand, Firing, Gate
 
 SAMPLE = 1 << 20  # torch.quantile takes at most 2**24 values; a million are plenty
@@ -28,10 +27,10 @@ def _source(graph: Graph, name: str) -> str:
 
 @torch.no_grad()
 def calibrate(
-    ann: fx.GraphModule, spiking: fx.GraphModule, batch: dict[str, Tensor], percentile: float
+    ann: Network, spiking: Network, batch: dict[str, Tensor], percentile: float
 ) -> dict[str, float]:
     """Writes the steps into ``spiking`` and returns them by site name. Gates keep theirs: a count is 1/D."""
-    graph = source_of(spiking)
+    graph = spiking.graph
     wanted = {
         name: _source(graph, node.args[0])
         for name, node in graph.nodes.items()
@@ -40,11 +39,10 @@ def calibrate(
     values: dict[str, Tensor] = {}
     needed = set(wanted.values())
 
-    def keep(name: str, value: Tensor) -> None:
-        if name in needed:
-            values[name] = value
+    def keep(node: Node, inputs: tuple[Tensor, ...], value: Tensor) -> None:
+        if node.name in needed:
+            values[node.name] = value
 
-    ann.eval()
     observe(ann, batch, keep)
     steps = {}
     for name, value in wanted.items():

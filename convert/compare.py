@@ -5,38 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from convert.observe import observe
-from graph.graph import WEIGHTED
-from graph.lower import source_of
-from layers.site import FoldedSite, SpikeSite, ThresholdSite
+from graph.graph import Node
+from graph.lower import Network, observe
+from graph.ops import Firing
 
-Keep = Callable[[str], bool]
-
-
-def _values(module: fx.GraphModule, batch: dict[str, Tensor], keep: Keep) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-
-    def see(name: str, value: Tensor) -> None:
-        if keep(name):
-            found[name] = value
-
-    observe(module.eval(), batch, see)
-    return found
+Batch = dict[str, Tensor]
 
 
-def _unit(module: fx.GraphModule, name: str) -> Tensor:
-    """The value of one count of a site."""
-    site = module.get_submodule(name)
-    assert isinstance(site, SpikeSite | ThresholdSite | FoldedSite)
-    return site.step * site.scale if isinstance(site, SpikeSite) else site.step
+def _values(network: Network, batch: Batch, keep: Callable[[Node], bool]) -> dict[str, Tensor]:
+    values: dict[str, Tensor] = {}
+
+    def see(node: Node, inputs: tuple[Tensor, ...], value: Tensor) -> None:
+        if keep(node):
+            values[node.name] = value
+
+    observe(network, batch, see)
+    return values
 
 
-def layer_distance(ann: fx.GraphModule, spiking: fx.GraphModule, batch: dict[str, Tensor]) -> list[tuple[str, float]]:
+def layer_distance(ann: Network, spiking: Network, batch: Batch) -> list[tuple[str, float]]:
     """(weighted op, |snn - ann| / |ann|) in order; stepped values are averaged over their steps."""
-    weighted = {n for n, v in source_of(ann).nodes.items() if isinstance(v.op, WEIGHTED)}
-    a, b = (_values(m, batch, lambda n: n in weighted) for m in (ann, spiking))
+    a, b = (_values(n, batch, lambda node: node.op.weighted) for n in (ann, spiking))
     rows = []
     for name in a:
         if name in b:
@@ -45,13 +36,12 @@ def layer_distance(ann: fx.GraphModule, spiking: fx.GraphModule, batch: dict[str
     return rows
 
 
-def equal_counts(a: fx.GraphModule, b: fx.GraphModule, batch: dict[str, Tensor]) -> float:
+def equal_counts(a: Network, b: Network, batch: Batch) -> float:
     """The share of neurons that fire the same count in both, over all sites. Off the grid 1.0 would not be exact."""
-    sites = {n for n, v in source_of(a).nodes.items() if getattr(v.op, "site", None) is not None}
-    counts = [_values(m, batch, lambda n: n in sites) for m in (a, b)]
-    same = total = 0
-    for name in sites:
-        x, y = (c[name] / _unit(m, name) for c, m in zip(counts, (a, b), strict=True))
-        same += int(torch.eq(x.round(), y.round()).sum())
-        total += x.numel()
-    return same / max(total, 1)
+
+    def site(node: Node) -> bool:
+        return isinstance(node.op, Firing) and node.op.site is not None
+
+    first, second = (_values(n, batch, site) for n in (a, b))
+    same = sum(int(torch.eq(first[name], second[name]).sum()) for name in first)
+    return same / max(sum(n.numel() for n in first.values()), 1)

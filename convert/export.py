@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 from safetensors.torch import save
-from torch import fx
 
 from convert.event_ops import Array
 from graph.graph import Graph
-from graph.lower import source_of
+from graph.lower import Network
 from graph.ops import Const, Param
 from graph.serial import dumps, loads
 from layers.consts import Constant
@@ -19,20 +18,20 @@ from layers.consts import Constant
 GRAPH, ARRAYS = "graph.json", "model.safetensors"
 
 
-def arrays_of(module: fx.GraphModule) -> bytes:
+def arrays_of(network: Network) -> bytes:
     """The state dict plus the constants under their node names, as safetensors."""
-    tensors = {k: v.detach().contiguous().clone() for k, v in module.state_dict().items()}
-    for name, node in source_of(module).nodes.items():
+    tensors = {k: v.detach().contiguous().clone() for k, v in network.state_dict().items()}
+    for name, node in network.graph.nodes.items():
         if isinstance(node.op, Const):
-            table = module.get_submodule(node.weights)
+            table = network.get_submodule(node.weights)
             assert isinstance(table, Constant)
             tensors[name] = table.value[0].contiguous().clone()
     return save(tensors)
 
 
-def deployed_files(module: fx.GraphModule) -> dict[str, bytes]:
+def deployed_files(network: Network) -> dict[str, bytes]:
     """File name -> content of a deployed network."""
-    return {GRAPH: dumps(source_of(module)).encode(), ARRAYS: arrays_of(module)}
+    return {GRAPH: dumps(network.graph).encode(), ARRAYS: arrays_of(network)}
 
 
 def read(folder: Path) -> tuple[Graph, dict[str, Array]]:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from itertools import accumulate
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-from graph.dialect import Dialect
-from graph.graph import WEIGHTED
-from graph.lower import lower, source_of
+from graph.lower import Network, lower
 from graph.ops import Firing
-from graph.passes import Folding, fold
+from graph.passes import fold
 from layers.site import FoldedSite, SpikeSite, ThresholdSite
 
 Affine = tuple[Tensor, Tensor]
@@ -36,9 +34,9 @@ def _then(first: Affine, second: Affine) -> Affine:
     return second[0] * first[0], second[0] * first[1] + second[1]
 
 
-def _fold_site(site: SpikeSite, made: nn.Module, before: Affine | None) -> None:
-    assert isinstance(made, ThresholdSite | FoldedSite)
-    one = torch.ones(made.sign.numel(), dtype=torch.float64)
+def _fold_site(site: SpikeSite, folded: nn.Module, before: Affine | None, worth: float) -> None:
+    assert isinstance(folded, ThresholdSite | FoldedSite)
+    one = torch.ones(folded.sign.numel(), dtype=torch.float64)
     total: Affine = before or (one, 0 * one)
     if site.norm is not None:
         total = _then(total, affine(site.norm))
@@ -47,25 +45,25 @@ def _fold_site(site: SpikeSite, made: nn.Module, before: Affine | None) -> None:
     size = total[0].abs().clamp(min=SMALLEST_GAIN)
     sign = torch.where(total[0] < 0, -1.0, 1.0).double()
     theta, bias = 1 / size, total[1] / size
-    made.sign.copy_(sign)
-    if isinstance(made, ThresholdSite):
-        edge = (torch.arange(1, made.levels + 1, dtype=torch.float64) - 0.5)[:, None] * theta
-        made.upper.copy_(edge - bias)
-        if made.signed:
-            made.lower.copy_(-edge - bias)
+    folded.sign.copy_(sign)
+    if isinstance(folded, ThresholdSite):
+        edge = (torch.arange(1, folded.levels + 1, dtype=torch.float64) - 0.5)[:, None] * theta
+        folded.upper.copy_(edge - bias)
+        if folded.signed:
+            folded.lower.copy_(-edge - bias)
     else:
-        made.bias.copy_(bias)
-        made.theta.copy_(theta)
-        made.fire.load_state_dict(site.fire.state_dict())
-    made.step.copy_(torch.tensor(1.0) if isinstance(site.step, nn.Parameter) else site.step * site.scale)
+        folded.bias.copy_(bias)
+        folded.theta.copy_(theta)
+        folded.fire.load_state_dict(site.fire.state_dict())
+    folded.step.copy_(torch.tensor(1.0) if isinstance(site.step, nn.Parameter) else site.step * worth)
 
 
-def _fold_weights(old: nn.Module, new: nn.Module, behind: Affine | None, step: Tensor | None) -> None:
+def _fold_weights(old: nn.Module, new: nn.Module, behind: Affine | None, step: Tensor | float | None) -> None:
     assert isinstance(old, nn.Conv2d | nn.Linear) and isinstance(new, nn.Conv2d | nn.Linear)
     weight = old.weight.detach().double()
     bias = torch.zeros(weight.shape[0], dtype=torch.float64) if old.bias is None else old.bias.detach().double()
     if step is not None:
-        weight = weight * step.detach().double()
+        weight = weight * torch.as_tensor(step).detach().double()
     if behind is not None:
         a, c = behind
         weight, bias = weight * a.reshape(-1, *(1 for _ in weight.shape[1:])), a * bias + c
@@ -84,32 +82,27 @@ def _copy_state(old: nn.Module, new: nn.Module, names: set[str]) -> None:
 
 
 @torch.no_grad()
-def fold_network(module: fx.GraphModule, dialect: Dialect) -> fx.GraphModule:
-    """The inference form of a lowered network, in the same dialect, in eval mode. The original is left as it was."""
-    source = source_of(module)
-    folded, plan = fold(source)
-    made = lower(folded, dialect)
+def fold_network(module: Network) -> Network:
+    """The inference form of a network, in the same dialect, in eval mode. The original is left as it was."""
+    source = module.graph
+    graph, plan = fold(source)
+    folded: Network = lower(graph, module.dialect, task=module.task)
     behind = {weighted: source[norm].weights for norm, weighted in plan.into_weights.items()}
-    moved = (*WEIGHTED, Firing)
-    _copy_state(module, made, {n.weights for n in folded.nodes.values() if not isinstance(n.op, moved)})
-    for name, node in folded.nodes.items():
-        if isinstance(node.op, WEIGHTED):
+    still = {n.weights for n in graph.nodes.values() if not (n.op.weighted or isinstance(n.op, Firing))}
+    _copy_state(module, folded, still)
+    for name, node in graph.nodes.items():
+        if node.op.weighted:
             _fold_weights(
                 module.get_submodule(node.weights),
-                made.get_submodule(node.weights),
+                folded.get_submodule(node.weights),
                 affine(module.get_submodule(behind[name])) if name in behind else None,
-                _step(module, plan, name),
+                module.unit(source[site].op.made_unit) if (site := plan.steps.get(name)) else None,  # type: ignore[attr-defined]
             )
         elif isinstance(node.op, Firing) and node.op.site is not None:
             norm = plan.into_sites.get(name)
             before = affine(module.get_submodule(source[norm].weights)) if norm else None
-            _fold_site(module.get_submodule(name), made.get_submodule(name), before)  # type: ignore[arg-type]
-    return made.eval()
+            site_module = module.get_submodule(name)
+            assert isinstance(site_module, SpikeSite)
+            _fold_site(site_module, folded.get_submodule(name), before, node.op.worth)
+    return folded.eval()
 
-
-def _step(module: fx.GraphModule, plan: Folding, name: str) -> Tensor | None:
-    site = plan.steps.get(name)
-    if site is None:
-        return None
-    made = module.get_submodule(site)
-    return made.step * made.scale  # type: ignore[operator, return-value]

@@ -6,30 +6,32 @@ from a membrane that starts at theta / 2, so that T steps of a constant current 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-from torch import fx
 
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import Network, lower
+from graph.neuron import Neuron
 from graph.ops import Firing
 from graph.passes import SpikeSpec, spikify
 from layers.site import SpikeSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 
 @torch.no_grad()
-def rate_network(ann: Graph, integer: fx.GraphModule, steps: int, *, norm: str, signed: bool) -> fx.GraphModule:
+def rate_network(ann: Graph, integer: Network, steps: int, *, norm: Literal["none", "batch"], signed: bool) -> Network:
     """``ann``: the real-valued graph. ``integer``: its trained I-LIF network (not folded), whose weights it takes."""
-    graph = spikify(ann, SpikeSpec(levels=1, steps=steps, norm=norm, signed=signed))
-    made = lower(graph, SNN(NeuronSpec(kind="if", steps=steps, levels=1, v_init=0.5)))
+    graph = spikify(ann, SpikeSpec(neuron=Neuron(kind="if", levels=1, v_init=0.5), steps=steps, norm=norm, signed=signed))
+    network: Network = lower(graph, SNN)
     state = integer.state_dict()
-    made.load_state_dict({k: state[k] for k in made.state_dict()})
+    network.load_state_dict({k: state[k] for k in network.state_dict()})
     levels = {
         n: v.op.site.levels
-        for n, v in source_of(integer).nodes.items()
+        for n, v in integer.graph.nodes.items()
         if isinstance(v.op, Firing) and v.op.site is not None
     }
-    for name, module in made.named_modules():
+    for name, module in network.named_modules():
         if isinstance(module, SpikeSite):
             module.step.mul_(levels[name])
-    return made.eval()
+    return network.eval()

@@ -11,12 +11,11 @@ from math import frexp
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-from convert.observe import observe
-from graph.graph import WEIGHTED, Node
-from graph.lower import source_of
-from graph.ops import Conv, Firing, Norm, Param
+from graph.graph import Node
+from graph.lower import Network, observe
+from graph.ops import Conv, Firing, Norm, Param, Scaled
 from layers import quantise
 from layers.site import ThresholdSite
 
@@ -27,20 +26,20 @@ def to_grid(x: Tensor, bits: int) -> Tensor:
     return quantise.to_grid(x.double(), bits).to(x.dtype)
 
 
-def _weighted(module: fx.GraphModule, node: Node) -> nn.Conv2d | nn.Linear:
+def _weighted(module: Network, node: Node) -> nn.Conv2d | nn.Linear:
     layer = module.get_submodule(node.weights)
     assert isinstance(layer, nn.Conv2d | nn.Linear)
     return layer
 
 
 @torch.no_grad()
-def snap(module: fx.GraphModule, bits: int) -> fx.GraphModule:
+def snap(module: Network, bits: int) -> Network:
     """In place, on a folded network; what cannot be put on the grid is an error that names it."""
-    for name, node in source_of(module).nodes.items():
+    for name, node in module.graph.nodes.items():
         op = node.op
         if isinstance(op, Norm):
             raise ValueError(f"'{name}' is a norm that could not be folded, so the network has no dyadic form")
-        if isinstance(op, WEIGHTED):
+        if op.weighted:
             layer = _weighted(module, node)
             layer.weight.copy_(to_grid(layer.weight, bits))
             if layer.bias is not None:
@@ -76,22 +75,22 @@ def grid_of(x: Tensor) -> int:
 
 
 @torch.no_grad()
-def headroom(module: fx.GraphModule, batch: dict[str, Tensor]) -> dict[str, float]:
+def headroom(module: Network, batch: dict[str, Tensor]) -> dict[str, float]:
     """Weighted op -> largest possible partial sum in grid units over the limit 2**24; below 1 is exact in any order."""
-    graph = source_of(module)
-    values: dict[str, Tensor] = {}
-    observe(module, batch, lambda name, value: values.__setitem__(name, value))
-    found = {}
-    for name, node in graph.nodes.items():
-        if not isinstance(node.op, WEIGHTED):
-            continue
-        layer, x = _weighted(module, node), values[node.args[0]]
-        weight, bias = layer.weight.double(), layer.bias
+    largest = {}
+
+    def see(node: Node, inputs: tuple[Tensor, ...], value: Tensor) -> None:
+        if not isinstance(node.op, Scaled) or not node.op.weighted:
+            return
+        layer, x = _weighted(module, node), inputs[0]
+        weight, bias = layer.weight.double() * module.unit(node.op.unit), layer.bias
         units = 2.0 ** (grid_of(x) + grid_of(weight))
         size = None if bias is None else bias.double().abs()
         if isinstance(op := node.op, Conv):
             total = F.conv2d(x.double().abs(), weight.abs(), size, op.stride, op.padding, op.dilation, op.groups)
         else:
             total = F.linear(x.double().abs(), weight.abs(), size)
-        found[name] = float(total.max()) * units / LIMIT
-    return found
+        largest[node.name] = float(total.max()) * units / LIMIT
+
+    observe(module, batch, see)
+    return largest

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from math import ceil, lcm, log2
 
 import numpy as np
-from torch import Tensor, fx
+from torch import Tensor
 
-from energy.claims import trace
 from energy.columns import Counts, joined
 from energy.counters import count, counter
 from energy.observe import Run, Seen, observe
 from graph.graph import Graph
 from graph.infer import infer
-from graph.lower import source_of
-from graph.ops import Codebook, Conv, DeformSample, Linear, MatMul, Unfold
+from graph.lower import Network
+from graph.ops import Unfold
 from graph.passes import lint
-from graph.values import Clock, Integer, Spike, magnitude
+from graph.values import Clock, Integer, Spike, counts_site, magnitude
 
-MULTIPLIERS = (Conv, Linear, MatMul, DeformSample, Codebook)
 FRONT_END = "log-mel front end"
 
 
@@ -114,24 +112,22 @@ def _covered(graph: Graph) -> float:
 def _driver(run: Run, name: str) -> Spike | None:
     """The spikes that drive a node: those of its first spiking operand."""
     node = run.graph[name]
-    operands = node.op.events_on if isinstance(node.op, MULTIPLIERS) else range(len(node.args[:1]))
-    for i in operands:
-        found = trace(run.graph, run.values, node.args[i])
-        if found is not None:
-            return found[0]
-    return None
+    operands = node.op.events_on or range(len(node.args[:1]))
+    spikes = (counts_site(run.values[run.stored(node.args[i])].kind) for i in operands)
+    return next((spike for spike in spikes if spike is not None), None)
 
 
 def _row(run: Run, name: str, counts: Counts) -> Row:
     node, steps = run.graph[name], run.graph.steps
-    driver, multiplies = _driver(run, name), isinstance(node.op, MULTIPLIERS)
-    kinds = [run.values[node.args[i]].kind for i in node.op.events_on]
-    events = (Spike,) if isinstance(node.op, Conv | Linear) else (Spike, Integer)
-    first = magnitude(run.values[node.args[0]].kind) if node.args else None
+    driver, multiplies = _driver(run, name), bool(node.op.events_on)
+    read = [run.values[run.stored(a)].kind for a in node.args]
+    kinds = [read[i] for i in node.op.events_on]
+    events = (Spike,) if node.op.weighted else (Spike, Integer)
+    first = magnitude(read[0]) if read else None
     return Row(
         name=name,
         op=type(node.op).__name__,
-        reads=str(run.values[node.args[0]].kind) if node.args else "-",
+        reads=str(read[0]) if read else "-",
         counts=counts,
         steps=steps if run.values[name].clock == Clock.STEPPED else 1,
         multiplies=multiplies,
@@ -144,16 +140,16 @@ def _row(run: Run, name: str, counts: Counts) -> Row:
 
 
 def account(
-    module: fx.GraphModule,
+    network: Network,
     batches: Iterable[Mapping[str, Tensor]],
     *,
     frames: int = 1,
     front_end: Counts | None = None,
     name: str = "",
 ) -> Account:
-    """Count ``module`` over ``batches`` of inputs by name. ``front_end``: a fixed cost per frame, charged
+    """Count ``network`` over ``batches`` of inputs by name. ``front_end``: a fixed cost per frame, charged
     as its own row."""
-    graph = source_of(module)
+    graph = network.graph
     coverage = _covered(graph)
     clip = lcm(frames, *(n.op.frames for n in graph.nodes.values() if isinstance(n.op, Unfold)))
     parts: dict[str, list[Counts]] = {n: [] for n in graph.nodes}
@@ -164,13 +160,13 @@ def account(
         def see(node: Seen, seen: dict[str, tuple[Counts, int]] = seen) -> None:
             seen[node.node.name] = (count(node), node.run.samples)
 
-        size = observe(module, batch, see, frames=clip)
+        size = observe(network, batch, see, frames=clip)
         for node in graph.nodes:
             parts[node].append(seen.get(node, (Counts(), size))[0].per_sample(size).scaled(1 / clip))
         samples += size
     if not samples:
         raise ValueError("an account needs at least one batch, found none")
-    run = Run(module=module, graph=graph, values=infer(graph), samples=samples)
+    run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
     rows = [_row(run, n, joined(p)) for n, p in parts.items()]
     if front_end is not None:
         rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))

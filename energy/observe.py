@@ -14,33 +14,38 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-from energy.claims import counts, site_unit, trace
+from energy.claims import counts
 from graph.graph import Graph, Node
 from graph.infer import Value, infer
-from graph.lower import source_of
-from graph.values import Clock, Kind, Spike
+from graph.lower import Network
+from graph.lower import observe as values
+from graph.ops import Input, Scale
+from graph.values import Clock, Kind, Spike, counts_site
 
 
 @dataclass(frozen=True)
 class Operand:
-    """An input as counts: n [L, ...] in float64, the spikes it holds, and the steps they were averaged
-    over."""
+    """An input as counts: n [L, ...] in float64, and the spikes it holds, of one step or added up over all of them."""
 
     n: Tensor
     spike: Spike
-    averaged: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """What does not change from node to node."""
 
-    module: fx.GraphModule
+    network: Network
     graph: Graph
     values: dict[str, Value]
     samples: int
+
+    def stored(self, name: str) -> str:
+        """The value that lies in memory: a ``Scale`` shifts it on its way to a reader."""
+        node = self.graph[name]
+        return node.args[0] if isinstance(node.op, Scale) else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,20 +66,18 @@ class Seen:
         return self.run.graph.steps if self.run.values[self.node.name].clock == Clock.STEPPED else 1
 
     def kind(self, index: int) -> Kind:
-        return self.run.values[self.node.args[index]].kind
+        """What input ``index`` holds; where its counts are only scaled on their way, the counts."""
+        return self.run.values[self.run.stored(self.node.args[index])].kind
 
     def module(self) -> nn.Module:
-        return self.run.module.get_submodule(self.node.weights)
+        return self.run.network.get_submodule(self.node.weights)
 
     def operand(self, index: int) -> Operand | None:
         """Input ``index`` as counts, or None if it holds no spikes."""
-        run, name = self.run, self.node.args[index]
-        found = trace(run.graph, run.values, name)
-        if found is None:
-            return None
-        spike, averaged = found
-        unit = site_unit(run.module, run.graph, spike.scale) / averaged
-        return Operand(counts(self.inputs[index], unit, spike.levels * averaged, spike.signed, name), spike, averaged)
+        name = self.node.args[index]
+        kind = self.run.values[name].kind
+        spike = counts_site(kind)
+        return None if spike is None else Operand(counts(self.inputs[index], kind, name), spike)
 
     def per_sample(self, x: Tensor) -> np.ndarray:
         """Sum a tensor of counts [L, ...] to int64 [S]: over the steps, the frames of a sample, and all
@@ -106,48 +109,19 @@ class Seen:
         return self.run.graph.macs(self.node) * self.rows
 
 
-class _Observer(fx.Interpreter):
-    def __init__(self, run: Run, see: Callable[[Seen], None]) -> None:
-        super().__init__(run.module)
-        self.facts, self.see = run, see
-
-    def run_node(self, n: fx.Node) -> Any:
-        args, _ = self.fetch_args_kwargs_from_env(n)
-        output = super().run_node(n)
-        name = n.meta.get("node")
-        if name is not None:
-            node = self.facts.graph[name]
-            flat = args[0] if args and isinstance(args[0], list | tuple) else args
-            self._check(node, output)
-            self.see(Seen(run=self.facts, node=node, inputs=tuple(flat[: len(node.args)]), output=output))
-        return output
-
-    def _check(self, node: Node, output: Tensor) -> None:
-        kind = self.facts.values[node.name].kind
-        if isinstance(kind, Spike):
-            unit = site_unit(self.facts.module, self.facts.graph, kind.scale)
-            counts(output, unit, kind.levels, kind.signed, node.name)
-
-
-def observe(
-    module: fx.GraphModule, batch: Mapping[str, Tensor], see: Callable[[Seen], None], *, frames: int = 1
-) -> int:
+def observe(network: Network, batch: Mapping[str, Tensor], see: Callable[[Seen], None], *, frames: int = 1) -> int:
     """Run ``batch`` in eval mode; returns the number of samples, each of ``frames`` frames."""
-    graph = source_of(module)
-    names = [n.meta["node"] for n in module.graph.nodes if n.op == "placeholder"]
-    missing = [n for n in names if n not in batch]
-    if missing:
-        raise ValueError(f"batch lacks the inputs {missing}, found {sorted(batch)}")
-    length = batch[names[0]].shape[0]
+    inputs = [n for n, v in network.graph.nodes.items() if isinstance(v.op, Input) and n in batch]
+    length = batch[inputs[0]].shape[0] if inputs else 0
     if length % frames:
         raise ValueError(f"batch of {length} frames does not divide into samples of {frames}")
-    run = Run(module=module, graph=graph, values=infer(graph), samples=length // frames)
-    modes = [(m, m.training) for m in module.modules()]
-    module.eval()
-    try:
-        with torch.no_grad():
-            _Observer(run, see).run(*(batch[n] for n in names))
-    finally:
-        for part, training in modes:
-            part.training = training
+    run = Run(network=network, graph=network.graph, values=infer(network.graph), samples=length // frames)
+
+    def watch(node: Node, read: tuple[Tensor, ...], value: Tensor) -> None:
+        kind = run.values[node.name].kind
+        if isinstance(kind, Spike):
+            counts(value, kind, node.name)
+        see(Seen(run=run, node=node, inputs=read, output=value))
+
+    values(network, batch, watch)
     return run.samples

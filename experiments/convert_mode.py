@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from ann import ANN, QANN
+from ann import QANN
 from avs.split import Split
 from convert.calibrate import calibrate
 from convert.compare import equal_counts, layer_distance
@@ -28,13 +28,13 @@ from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import score
-from experiments.network import DEPLOYED, dialect, for_inference, load_run, load_shared, network
+from experiments.network import DEPLOYED, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_bytes, write_json, write_text
 from experiments.settings import ConvertSettings
 from experiments.train_mode import facts, open_run, scores, train_network
 from experiments.trainer import Stopped
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import Network, lower
 
 CURVE_CLIPS = 40
 
@@ -46,31 +46,30 @@ def first_frames(clips: Split, count: int) -> dict[str, Tensor]:
     return {k: batch[k] for k in ("image", "logmel")}
 
 
-def deploy(spiking: fx.GraphModule, settings: ConvertSettings, folder: Path) -> tuple[fx.GraphModule, str]:
+def deploy(spiking: Network, settings: ConvertSettings, folder: Path) -> tuple[Network, str]:
     """Fold and, if it has a dyadic form, snap; export. -> (deployed network, why it was not snapped or "")."""
-    chosen = dialect(settings)
-    deployed, reason = fold_network(for_inference(spiking, chosen), chosen), ""
+    deployed, reason = fold_network(for_inference(spiking)), ""
     try:
         deployed = snap(deployed, settings.exact.bits)
     except ValueError as error:
-        deployed, reason = fold_network(for_inference(spiking, chosen), chosen), str(error)
+        deployed, reason = fold_network(for_inference(spiking)), str(error)
     for name, content in deployed_files(deployed).items():
         write_bytes(folder / DEPLOYED / name, content)
     return deployed, reason
 
 
-def exactness(deployed: fx.GraphModule, settings: ConvertSettings, folder: Path, reason: str) -> dict[str, Any]:
+def exactness(deployed: Network, settings: ConvertSettings, folder: Path, reason: str) -> dict[str, Any]:
     """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid."""
     if reason:
         return {"exact": False, "max_abs_difference": None, "why_not_exact": reason}
-    reference = lower(source_of(deployed), QANN)
+    reference = lower(deployed.graph, QANN)
     reference.load_state_dict(deployed.state_dict())
     frames = first_frames(split(settings.data, "val"), settings.exact.frames)
     found = check(reference, folder / DEPLOYED, frames, settings.seed)
     return {"exact": found.exact, "max_abs_difference": found.max_abs_difference, "event_runner": asdict(found)}
 
 
-def curve(ann: Graph, spiking: fx.GraphModule, settings: ConvertSettings, clips: Split) -> list[dict[str, float]]:
+def curve(ann: Graph, spiking: Network, settings: ConvertSettings, clips: Split) -> list[dict[str, float]]:
     """Plain IF neurons over T steps, without further training: mIoU against T on the first test clips."""
     part = clips.subset(torch.arange(min(CURVE_CLIPS, len(clips))))
     found: list[dict[str, float]] = []
@@ -105,7 +104,7 @@ def convert(settings: ConvertSettings) -> None:
     calibrate(
         source.module, spiking, first_frames(train_clips, settings.calibrate.frames), settings.calibrate.percentile
     )
-    direct = score(for_inference(spiking, dialect(settings)), test).miou
+    direct = score(for_inference(spiking), test).miou
     try:
         seconds = train_network(settings, folder, spiking, f"convert {folder.name}")
     except Stopped:
@@ -117,25 +116,25 @@ def convert(settings: ConvertSettings) -> None:
 def _report(
     settings: ConvertSettings,
     folder: Path,
-    ann: fx.GraphModule,
-    spiking: fx.GraphModule,
+    ann: Network,
+    spiking: Network,
     found: dict[str, Any],
     seconds: float,
 ) -> None:
     spiking.eval()
-    chosen, test = dialect(settings), split(settings.data, "test")
+    test = split(settings.data, "test")
     deployed, reason = deploy(spiking, settings, folder)
-    trained = for_inference(spiking, chosen)
+    trained = for_inference(spiking)
     frames = first_frames(split(settings.data, "val"), settings.calibrate.frames)
-    write_distance(folder, layer_distance(for_inference(ann, ANN), trained, frames))
+    write_distance(folder, layer_distance(for_inference(ann), trained, frames))
     metrics = {
         **facts(settings, spiking, seconds),
         **scores(settings, deployed),
         **found,
         "miou_trained": score(trained, test).miou,
-        "equal_counts": equal_counts(fold_network(trained, chosen), deployed, frames),
+        "equal_counts": equal_counts(fold_network(trained), deployed, frames),
         **exactness(deployed, settings, folder, reason),
-        "curve": curve(source_of(ann).pruned(["mask"]), trained, settings, test),
+        "curve": curve(ann.graph.pruned(["mask"]), trained, settings, test),
     }
     write_json(folder / "metrics.json", metrics)
     exact = "exact" if metrics["exact"] else "not exact"

@@ -11,7 +11,6 @@ from rich.table import Table
 from experiments.network import load_run
 from experiments.plots import examples
 from experiments.run_folder import read_json, write_json
-from graph.lower import source_of
 from graph.passes import lint
 
 RUNS = (("ann", "ANN, first"), ("blind", "ANN, audio-blind"), ("control", "ANN control"), ("snn", "integer SNN"))
@@ -107,7 +106,7 @@ def report(out: Path, console: Console, seconds: float) -> None:
 
 def left_over(out: Path) -> list[str]:
     """What still multiplies in the deployed SNN, by reason and share, largest first."""
-    found = lint(source_of(load_run(str(out / "snn")).deployed))
+    found = lint(load_run(str(out / "snn")).deployed.graph)
     shares: dict[str, int] = {}
     for finding in found.left:
         if not finding.input_layer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from avs.avsbench import AVSBenchClips, resounded
 from avs.clip import Clips, knows_objects
@@ -17,6 +17,7 @@ from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.split import Split
 from experiments.errors import UserError
 from experiments.published import Meter, meters
+from graph.lower import Network
 
 CHUNK = 50
 COUNTERFACTUALS = ("other", "swap", "mute")
@@ -31,7 +32,7 @@ class Scores:
     per_clip: Tensor
 
 
-def predict(module: fx.GraphModule, batch: dict[str, Tensor]) -> Tensor:
+def predict(module: Network, batch: dict[str, Tensor]) -> Tensor:
     return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
@@ -45,7 +46,7 @@ def frame_batches(clips: Split) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
 
 
 @torch.no_grad()
-def score(module: fx.GraphModule, clips: Split, meters: Sequence[Meter] = ()) -> Scores:
+def score(module: Network, clips: Split, meters: Sequence[Meter] = ()) -> Scores:
     """Frame-mean IoU and order-independent F of the foreground over all frames of the split that have a true mask;
     ``meters`` see every frame."""
     module.eval()
@@ -66,7 +67,7 @@ def score(module: fx.GraphModule, clips: Split, meters: Sequence[Meter] = ()) ->
 
 
 @torch.no_grad()
-def counterfactual(module: fx.GraphModule, clips: Clips, kind: str, *, seed: int = 0) -> float:
+def counterfactual(module: Network, clips: Clips, kind: str, *, seed: int = 0) -> float:
     """mIoU under another sound; the donor list depends on the seed alone."""
     module.eval()
     listed = donors(clips, kind, seed)
@@ -87,7 +88,7 @@ def require_donors(clips: Clips, key: str) -> None:
             raise UserError(f"{key} is {len(clips)}, too few for the '{kind}' sounds: {error}") from error
 
 
-def all_scores(module: fx.GraphModule, clips: Split, classes: int = 1) -> dict[str, Any]:
+def all_scores(module: Network, clips: Split, classes: int = 1) -> dict[str, Any]:
     """The mIoU keys of ``metrics.json``. ``classes``: channels of the mask."""
     told = meters(clips.protocol, classes)
     base = score(module, clips, told)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from torch import fx
-
 from ann.checkpoints.keymap import translate
 from ann.pretrained import load_audio, load_image
 from ann.weight_files import read
@@ -16,9 +14,10 @@ from experiments.network import load_shared
 from experiments.official import key_map, owners
 from experiments.run_folder import read_weights
 from experiments.settings import RunSettings
+from graph.lower import Network
 
 
-def _official(module: fx.GraphModule, settings: RunSettings) -> str:
+def _official(module: Network, settings: RunSettings) -> str:
     keys, state = key_map(settings), read(Path(settings.weights))
     try:
         found = translate(state, keys, module.state_dict())
@@ -35,20 +34,20 @@ def _described(settings: RunSettings) -> str:
     return f"{settings.model.name} on {model_spec(settings.model).backbone}"
 
 
-def _run(module: fx.GraphModule, settings: RunSettings) -> str:
+def _run(module: Network, settings: RunSettings) -> str:
     load_shared(module, read_weights(Path(settings.init) / "model.safetensors"), settings.init)
     return ""
 
 
-def _image(module: fx.GraphModule, settings: RunSettings) -> str:
+def _image(module: Network, settings: RunSettings) -> str:
     return str(load_image(module, model_spec(settings.model).backbone, settings.model.backbone_weights))
 
 
-def _audio(module: fx.GraphModule, settings: RunSettings) -> str:
+def _audio(module: Network, settings: RunSettings) -> str:
     return str(load_audio(module, model_spec(settings.model).audio, settings.model.audio_weights))
 
 
-Loader = Callable[[fx.GraphModule, RunSettings], str]
+Loader = Callable[[Network, RunSettings], str]
 PARTS: dict[str, tuple[Callable[[RunSettings], str], Loader]] = {
     "model.backbone_weights": (lambda s: s.model.backbone_weights, _image),
     "model.audio_weights": (lambda s: s.model.audio_weights, _audio),
@@ -59,7 +58,7 @@ WHOLES: dict[str, tuple[Callable[[RunSettings], str], Loader]] = {
 }
 
 
-def initialise(module: fx.GraphModule, settings: RunSettings) -> list[str]:
+def initialise(module: Network, settings: RunSettings) -> list[str]:
     """Fill in place whatever the settings name; -> a line on each file. Where a whole is named, parts are not read."""
     told = []
     whole = any(named(settings) for named, _ in WHOLES.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN
 from convert.fold import fold_network
@@ -18,24 +18,26 @@ from experiments.model import model_spec
 from experiments.run_folder import read_weights
 from experiments.settings import (
     ConvertSettings,
+    NeuronSettings,
     RunSettings,
     SnnSettings,
     SpikeSettings,
 )
 from graph.dialect import Dialect
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import Network, lower
 from graph.models import build
 from graph.passes import SpikeSpec, released, spikify
 from graph.serial import loads
-from snn import SNN, NeuronSpec
+from graph.task import Task
+from snn import snn
 
 DEPLOYED = "deployed"
 
 
-def spikified(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:
+def spikified(graph: Graph, neuron: NeuronSettings, spikes: SpikeSettings) -> Graph:
     spec = SpikeSpec(
-        levels=neuron.levels,
+        neuron=neuron.neuron,
         steps=neuron.steps,
         norm=spikes.norm,
         residual=spikes.residual,
@@ -45,26 +47,31 @@ def spikified(graph: Graph, neuron: NeuronSpec, spikes: SpikeSettings) -> Graph:
     return spikify(graph, spec)
 
 
-FORMS: dict[str, Callable[[Graph, NeuronSpec, SpikeSettings], Graph]] = {
+FORMS: dict[str, Callable[[Graph, NeuronSettings, SpikeSettings], Graph]] = {
     "spikify": spikified,
     "released": lambda graph, neuron, spikes: released(graph),
 }
 
 
 def dialect(settings: RunSettings) -> Dialect:
-    return SNN(settings.neuron) if isinstance(settings, SnnSettings | ConvertSettings) else ANN
+    return snn(settings.neuron.backend) if isinstance(settings, SnnSettings | ConvertSettings) else ANN
 
 
-def network(settings: RunSettings, classes: int, seed: int) -> fx.GraphModule:
+def task_of(settings: RunSettings) -> Task:
+    return Task(preparation="grid" if on_grid(settings.data) else "imagenet")
+
+
+def network(settings: RunSettings, classes: int, seed: int) -> Network:
     """A freshly initialised network in the dialect of the settings' mode."""
     torch.manual_seed(seed)
     graph = build(settings.model.name, model_spec(settings.model, classes, settings.data.image, on_grid(settings.data)))
     if isinstance(settings, SnnSettings | ConvertSettings):
         graph = FORMS[settings.spikes.form](graph, settings.neuron, settings.spikes)
-    return lower(graph, dialect(settings))
+    built: Network = lower(graph, dialect(settings), task=task_of(settings))
+    return built
 
 
-def load_shared(module: fx.GraphModule, state: dict[str, Tensor], source: str) -> None:
+def load_shared(module: Network, state: dict[str, Tensor], source: str) -> None:
     """Weights of the same graph in another dialect: only ``sites.*`` may be missing, nothing may be left over."""
     report = module.load_state_dict(state, strict=False)
     missing = [k for k in report.missing_keys if not k.startswith("sites.")]
@@ -84,8 +91,8 @@ class Run:
     name: str
     folder: Path
     settings: RunSettings
-    module: fx.GraphModule
-    deployed: fx.GraphModule
+    module: Network
+    deployed: Network
 
 
 def run_folder(name: str) -> Path:
@@ -98,30 +105,31 @@ def run_folder(name: str) -> Path:
 def load_run(name: str) -> Run:
     folder = run_folder(name)
     settings = load((folder / "config.yaml").read_text())
-    chosen = dialect(settings)
-    module = _restored(folder, chosen)
+    module = _restored(folder, settings)
     if (folder / DEPLOYED).is_dir():
-        deployed = _restored(folder / DEPLOYED, chosen)
+        deployed = _restored(folder / DEPLOYED, settings)
     else:
-        deployed = fold_network(for_inference(module, chosen), chosen)
+        deployed = fold_network(for_inference(module))
     return Run(name, folder, settings, module.eval(), deployed.eval())
 
 
-def _graph(path: Path) -> Graph:
+def _graph(path: Path, settings: RunSettings) -> Graph:
+    """A file of the first format has its neurons in the run's config."""
+    spiking = isinstance(settings, SnnSettings | ConvertSettings)
     try:
-        return loads(path.read_text())
+        return loads(path.read_text(), settings.neuron.neuron if spiking else None)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({error}), expected a graph as a run saves it; copy the run again"
         ) from error
 
 
-def _restored(folder: Path, chosen: Dialect) -> fx.GraphModule:
+def _restored(folder: Path, settings: RunSettings) -> Network:
     """Rebuilt from ``graph.json`` and safetensors. A deployed file also holds constants, which the graph rebuilds."""
     path = folder / "graph.json"
     if not path.exists():
         raise UserError(f"{path} is missing; expected the graph of a finished run")
-    module = lower(_graph(path), chosen)
+    module: Network = lower(_graph(path, settings), dialect(settings), task=task_of(settings))
     state = read_weights(folder / "model.safetensors")
     wanted = module.state_dict()
     lacking = [k for k in wanted if k not in state]
@@ -131,9 +139,9 @@ def _restored(folder: Path, chosen: Dialect) -> fx.GraphModule:
     return module
 
 
-def for_inference(module: fx.GraphModule, chosen: Dialect) -> fx.GraphModule:
+def for_inference(module: Network) -> Network:
     """A copy of the part that makes the mask; training outputs leave no trace."""
-    twin = lower(source_of(module), chosen, outputs=["mask"])
+    twin: Network = lower(module.graph, module.dialect, outputs=["mask"], task=module.task)
     state = module.state_dict()
     twin.load_state_dict({k: state[k] for k in twin.state_dict()})
     return twin.eval()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_clips, donors
@@ -17,6 +17,7 @@ from experiments.errors import UserError
 from experiments.evaluate import predict
 from experiments.network import load_run
 from experiments.run_folder import write_bytes
+from graph.lower import Network
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -33,7 +34,7 @@ def overlay(image: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def rows_of(ann: fx.GraphModule, snn: fx.GraphModule, clips: Clips, count: int) -> list[list[Tensor]]:
+def rows_of(ann: Network, snn: Network, clips: Clips, count: int) -> list[list[Tensor]]:
     """One row a frame, all of them frames for which a swap donor exists."""
     listed = donors(clips, "swap", 0)
     picks = torch.linspace(0, len(listed) - 1, count).long()

@@ -10,13 +10,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from convert.observe import observe
 from experiments.dataset import real_frames, split
 from experiments.errors import UserError
 from experiments.network import load_run
 from experiments.run_folder import write_text
 from experiments.settings import RatesSettings
-from graph.lower import source_of
+from graph.graph import Node
+from graph.lower import observe
 from graph.ops import Firing
 
 
@@ -24,7 +24,7 @@ def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
     """(site, mean |count| per neuron and step, share of neurons silent) over frames of the test split."""
     run = load_run(name)
     module = run.deployed
-    sites = [n for n, v in source_of(module).nodes.items() if isinstance(v.op, Firing) and v.op.site is not None]
+    sites = [n for n, v in module.graph.nodes.items() if isinstance(v.op, Firing) and v.op.site is not None]
     if not sites:
         raise UserError(f"run '{name}' has no spiking site, expected a run of mode snn or convert")
     data = split(run.settings.data, "test")
@@ -33,14 +33,11 @@ def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
     silent = {s: 0.0 for s in sites}
     size = {s: 0 for s in sites}
 
-    def see(node: str, value: torch.Tensor) -> None:
-        if node in total:
-            step = module.get_submodule(node).step
-            assert isinstance(step, torch.Tensor)
-            count = value / step
-            total[node] += float(count.abs().sum())
-            silent[node] += float((count == 0).sum())
-            size[node] += count.numel()
+    def see(node: Node, inputs: tuple[torch.Tensor, ...], count: torch.Tensor) -> None:
+        if node.name in total:
+            total[node.name] += float(count.abs().sum())
+            silent[node.name] += float((count == 0).sum())
+            size[node.name] += count.numel()
 
     for clip in range(min(clips, len(data))):
         batch = data.frame_batch(torch.full((frames,), clip), torch.arange(frames))

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Literal
 
 from avs.losses.masks import LossSpec
-from snn.spec import NeuronSpec
+from graph.neuron import Neuron
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,24 @@ class InformationSettings:
     bank: int = 256
 
 
+@dataclass(frozen=True, kw_only=True)
+class NeuronSettings(Neuron):
+    """The neuron of every site, its time ``steps`` T, and who computes it: ``backend`` "native" is the compiled kernel
+    where the device has one, "torch" always the reference (same spikes, bit for bit)."""
+
+    steps: int = 1
+    backend: Literal["native", "torch"] = "native"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 1:
+            raise ValueError(f"neuron.steps is {self.steps}, expected at least 1")
+
+    @property
+    def neuron(self) -> Neuron:
+        return Neuron(**{f.name: getattr(self, f.name) for f in fields(Neuron)})
+
+
 FORMS = ("spikify", "released")
 
 
@@ -150,7 +169,7 @@ class AnnSettings(RunSettings):
 @dataclass(frozen=True, kw_only=True)
 class SnnSettings(RunSettings):
     mode: str = "snn"
-    neuron: NeuronSpec = field(default_factory=NeuronSpec)
+    neuron: NeuronSettings = field(default_factory=NeuronSettings)
     spikes: SpikeSettings = field(default_factory=SpikeSettings)
 
 
@@ -160,7 +179,7 @@ class ConvertSettings(RunSettings):
 
     mode: str = "convert"
     source: str = ""
-    neuron: NeuronSpec = field(default_factory=NeuronSpec)
+    neuron: NeuronSettings = field(default_factory=NeuronSettings)
     spikes: SpikeSettings = field(default_factory=SpikeSettings)
     calibrate: CalibrateSettings = field(default_factory=CalibrateSettings)
     exact: ExactSettings = field(default_factory=ExactSettings)

@@ -6,15 +6,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from torch import fx
-
 from experiments.config_file import dump, load
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import all_scores, score
 from experiments.initial import initialise
-from experiments.network import dialect, for_inference, network
+from experiments.network import for_inference, network
 from experiments.progress import bars
 from experiments.run_folder import (
     prepare,
@@ -24,7 +22,7 @@ from experiments.run_folder import (
 )
 from experiments.settings import ConvertSettings, RunSettings, SnnSettings
 from experiments.trainer import Stopped, Trainer
-from graph.lower import source_of
+from graph.lower import Network
 from graph.passes import fold, lint
 from graph.serial import dumps
 
@@ -57,9 +55,9 @@ def open_run(settings: RunSettings) -> Path:
     return folder
 
 
-def train_network(settings: RunSettings, folder: Path, module: fx.GraphModule, label: str) -> float:
+def train_network(settings: RunSettings, folder: Path, module: Network, label: str) -> float:
     """Train in place; -> seconds. A deliberate stop is reported as how to go on."""
-    write_text(folder / "graph.json", dumps(source_of(module)))
+    write_text(folder / "graph.json", dumps(module.graph))
     trainer = Trainer(settings, folder, module, split(settings.data, "train"))
     if settings.resume:
         trainer.restore()
@@ -69,10 +67,10 @@ def train_network(settings: RunSettings, folder: Path, module: fx.GraphModule, l
     return trainer.seconds
 
 
-def facts(settings: RunSettings, module: fx.GraphModule, seconds: float) -> dict[str, Any]:
+def facts(settings: RunSettings, module: Network, seconds: float) -> dict[str, Any]:
     """The keys of ``metrics.json`` that are not scores."""
     neuron = settings.neuron if isinstance(settings, SnnSettings | ConvertSettings) else None
-    inference = source_of(module).pruned(["mask"])
+    inference = module.graph.pruned(["mask"])
     return {
         "mode": settings.mode,
         "model": settings.model.name,
@@ -81,7 +79,7 @@ def facts(settings: RunSettings, module: fx.GraphModule, seconds: float) -> dict
         "variant": settings.data.variant,
         "split": "test",
         "seed": settings.seed,
-        "parameters": sum(p.numel() for p in for_inference(module, dialect(settings)).parameters()),
+        "parameters": sum(p.numel() for p in for_inference(module).parameters()),
         "train_seconds": round(seconds, 1),
         "steps": neuron.steps if neuron else 1,
         "levels": neuron.levels if neuron else 0,
@@ -90,7 +88,7 @@ def facts(settings: RunSettings, module: fx.GraphModule, seconds: float) -> dict
     }
 
 
-def scores(settings: RunSettings, module: fx.GraphModule) -> dict[str, Any]:
+def scores(settings: RunSettings, module: Network) -> dict[str, Any]:
     """Validation chooses, test is reported; both are written so that nobody has to choose on the latter."""
     test = split(settings.data, "test")
     found = all_scores(module, test, mask_channels(settings.data))
@@ -109,6 +107,6 @@ def train(settings: RunSettings) -> None:
     except Stopped:
         print(f"stopped as asked; continue with --run {folder} --resume")
         return
-    metrics = {**facts(settings, module, seconds), **scores(settings, for_inference(module, dialect(settings)))}
+    metrics = {**facts(settings, module, seconds), **scores(settings, for_inference(module))}
     write_json(folder / "metrics.json", metrics)
     print(f"{folder}: mIoU {metrics['miou']:.4f}, F {metrics['fscore']:.4f} on {metrics['clips']} test clips")

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from rich.progress import Progress
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from avs import information
@@ -33,7 +33,7 @@ from experiments.run_folder import write_text
 from experiments.schedule import learning_rate
 from experiments.settings import AnnSettings, RunSettings, TrainSettings
 from graph.infer import window
-from graph.lower import source_of
+from graph.lower import Network
 from graph.passes import driven_macs
 from layers.site import SpikeSite
 
@@ -60,8 +60,8 @@ class CountMeter:
     Over all steps, so T steps of rate r count as T r. ``penalised``: keep its gradient.
     """
 
-    def __init__(self, module: fx.GraphModule, penalised: bool) -> None:
-        graph = source_of(module)
+    def __init__(self, module: Network, penalised: bool) -> None:
+        graph = module.graph
         driven = driven_macs(graph)
         self.penalised, self.steps, self.total = penalised, graph.steps, sum(driven.values())
         self.parts: list[Tensor] = []
@@ -71,7 +71,7 @@ class CountMeter:
     def _seen(self, macs: int, site: SpikeSite, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if not site.training:
             return
-        mean = output.abs().mean() / (site.step * site.scale)
+        mean = output.abs().mean()
         self.parts.append((mean if self.penalised else mean.detach()) * (macs * self.steps))
 
     def take(self) -> Tensor | None:
@@ -87,7 +87,7 @@ class CountMeter:
 class Trainer:
     settings: RunSettings
     folder: Path
-    module: fx.GraphModule
+    module: Network
     clips: Split
     step: int = 0
     seconds: float = 0.0
@@ -97,7 +97,7 @@ class Trainer:
         train = self.settings.train
         torch.set_num_threads(train.threads)
         keep_freed_memory()
-        self.window = window(source_of(self.module))
+        self.window = window(self.module.graph)
         epoch = steps_per_epoch(self.clips, train.batch, self.window)
         self.frozen, self.thaw = model_spec(self.settings.model).frozen, train.freeze_epochs * epoch
         self.total = train.epochs * epoch
@@ -115,7 +115,7 @@ class Trainer:
         chosen = self.settings.information
         if not chosen.weight:
             return None
-        graph = source_of(self.module)
+        graph = self.module.graph
         shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
         return information.term(chosen.estimator, shapes, level=chosen.level, bank_size=chosen.bank)
 

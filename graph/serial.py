@@ -1,4 +1,8 @@
-"""Graph <-> JSON. A run's network is rebuilt from ``graph.json`` and safetensors, never unpickled."""
+"""Graph <-> JSON. A run's network is rebuilt from ``graph.json`` and safetensors, never unpickled.
+
+Files of the first format had sites that stood for values, and neurons that stood in the run's config: they are brought
+up to date as they are read (``graph.upgrade``).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ import json
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from common.words import not_among
 from graph.graph import Graph, Node
 from graph.neuron import Neuron
 from graph.ops import REGISTRY, Site
+from graph.passes.units import with_units
+from graph.upgrade import upgraded
 from graph.values import Unit
 
+FORMAT = 2
 TYPES: dict[str, type] = {**REGISTRY, "Site": Site, "Neuron": Neuron, "Unit": Unit}
 
 
@@ -25,7 +33,7 @@ def _decode(value: Any) -> Any:
     if isinstance(value, dict):
         kind = value["type"]
         if kind not in TYPES:
-            raise ValueError(f"graph file names the op '{kind}', which is not one of {sorted(TYPES)}")
+            raise ValueError(not_among("graph file: type", kind, TYPES))
         return TYPES[kind](**{k: _decode(v) for k, v in value.items() if k != "type"})
     return tuple(_decode(v) for v in value) if isinstance(value, list) else value
 
@@ -36,14 +44,18 @@ def dumps(graph: Graph) -> str:
         | ({} if n.weights == n.name else {"weights": n.weights})
         for n in graph.nodes.values()
     ]
-    head = {"name": graph.name, "steps": graph.steps, "outputs": graph.outputs}
+    head = {"format": FORMAT, "name": graph.name, "steps": graph.steps, "outputs": graph.outputs}
     body = ",\n  ".join(json.dumps(n) for n in nodes)
     return json.dumps(head)[:-1] + ',\n "nodes": [\n  ' + body + "\n]}\n"
 
 
-def loads(text: str) -> Graph:
-    """Rebuild through the builder, so that a file is checked as strictly as code is."""
+def loads(text: str, neuron: Neuron | None = None) -> Graph:
+    """Rebuild through the builder, so that a file is checked as strictly as code is. ``neuron``: of all sites in a file
+    of the first format, which does not say it."""
     data = json.loads(text)
+    old = data.get("format", 1) < FORMAT
+    if old:
+        data = upgraded(data, neuron or Neuron())
     graph = Graph(steps=data["steps"], name=data["name"])
     for node in data["nodes"]:
         graph(node["name"], _decode(node["op"]), *node["args"], weights=node.get("weights"))
@@ -51,9 +63,11 @@ def loads(text: str) -> Graph:
     missing = [v for v in graph.outputs.values() if v not in graph]
     if missing:
         raise ValueError(f"graph file names the outputs {missing}, which no node makes")
-    return graph
+    return with_units(graph) if old else graph
 
 
 def same(a: Graph, b: Graph) -> bool:
     nodes: list[tuple[Node, Node]] = list(zip(a.nodes.values(), b.nodes.values(), strict=False))
-    return len(a) == len(b) and a.steps == b.steps and a.outputs == b.outputs and all(x == y for x, y in nodes)
+    units = [getattr(x.op, "unit", None) == getattr(y.op, "unit", None) for x, y in nodes]
+    heads = len(a) == len(b) and a.steps == b.steps and a.outputs == b.outputs
+    return heads and all(units) and all(x == y for x, y in nodes)

@@ -1,7 +1,7 @@
 """What a value in a graph is: its kind (real, spike, integer) and its clock (static < once < stepped).
 
-A ``Spike`` is an event: an integer count in ``[0, levels]`` (or ``[-levels, levels]``) times one scale. The scale is a
-*symbol*, the name of the site that fired, never a number: two scales that happen to be equal are not the same scale.
+A ``Spike`` is an event: an integer count in ``[0, levels]`` (or ``[-levels, levels]``) of one site. What a count is
+worth is a ``Unit``, a *symbol* that names the site, never a number: two steps that happen to be equal are not the same.
 An ``Integer`` is a sum or a product of spikes. It is exact, but it is not an event, so nothing downstream may call
 itself spike-fed on its account.
 """
@@ -32,7 +32,7 @@ class Real:
 class Spike:
     levels: int
     signed: bool
-    scale: str
+    site: str
 
     def __str__(self) -> str:
         return f"spike({'±' if self.signed else ''}{self.levels})"
@@ -40,9 +40,11 @@ class Spike:
 
 @dataclass(frozen=True)
 class Integer:
-    """|value / scale| <= bound, where scale is a product of spike scales."""
+    """A whole number of units, at most ``bound`` of them, where the unit is a product of those of spikes. ``of``: it is
+    the spikes of one site, added up over the steps."""
 
     bound: int
+    of: Spike | None = None
 
     def __str__(self) -> str:
         return f"integer({self.bound})"
@@ -50,6 +52,11 @@ class Integer:
 
 Kind = Real | Spike | Integer
 REAL = Real()
+
+
+def counts_site(kind: Kind) -> Spike | None:
+    """The spikes that a value holds, of one step or added up over all of them; None if it holds sums or reals."""
+    return kind if isinstance(kind, Spike) else getattr(kind, "of", None)
 
 
 @dataclass(frozen=True)

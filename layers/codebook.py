@@ -46,12 +46,13 @@ class Codebook(nn.Module):
         self.register_buffer("counts", torch.ones(op.entries))
         self.register_buffer("sums", self.entries.clone())
 
-    def forward(self, x: Tensor, update: bool = False) -> Tensor:
+    def forward(self, x: Tensor, unit: Tensor | None = None, update: bool = False) -> Tensor:
+        x = x if unit is None else x * unit
         rows = x.detach().reshape(-1, x.shape[-1]).to(self.entries.dtype)
-        chosen = self.nearest(rows)
-        picked = F.embedding(chosen, self.entries).reshape(x.shape).to(x.dtype)
+        entry = self.nearest(rows)
+        picked = F.embedding(entry, self.entries).reshape(x.shape).to(x.dtype)
         if update and self.training:
-            self.learn(rows, chosen)
+            self.learn(rows, entry)
         return StraightThrough.apply(x, picked)
 
     @torch.no_grad()
@@ -60,9 +61,9 @@ class Codebook(nn.Module):
         return (self.entries.square().sum(-1) / 2 - rows @ self.entries.mT).argmin(-1)
 
     @torch.no_grad()
-    def learn(self, rows: Tensor, chosen: Tensor) -> None:
+    def learn(self, rows: Tensor, entry: Tensor) -> None:
         """A product with one-hot rows and not a scatter, whose order of additions is not fixed on every device."""
-        chose = F.one_hot(chosen, len(self.entries)).to(rows.dtype)
+        chose = F.one_hot(entry, len(self.entries)).to(rows.dtype)
         counts = self.decay * self.counts + (1 - self.decay) * chose.sum(0)
         total = counts.sum()
         self.counts.copy_((counts + self.eps) * total / (total + len(counts) * self.eps))

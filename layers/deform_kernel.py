@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from graph.dialect import Call
 from kernels.deform_ops import deform_events_op, deform_sample_op, deform_sample_spikes_op, flat, spike_words_op
-from kernels.spike_words import planes_for
+from kernels.spike_words import MOST, planes_for
 from layers.deform_grid import deform_sample_grid
-from layers.native import runs
+from layers.native import named, runs
 
 
 def deform_sample_kernel(
@@ -21,17 +22,48 @@ def deform_sample_kernel(
     return deform_sample_op(value, offset, weight, reference, flat(levels))
 
 
-def deform_sample_on(
+def sampled_values(
     value: Tensor,
     offset: Tensor,
     weight: Tensor,
     reference: Tensor,
     levels: tuple[tuple[int, int], ...],
     devices: tuple[str, ...],
+    unit: Tensor | None = None,
 ) -> Tensor:
-    """What a lowered graph calls: the kernel on ``devices``, elsewhere (and in float64) the form of ``grid_sample``."""
+    """The kernel on ``devices``, elsewhere (and in float64) the form of ``grid_sample``. ``unit`` goes into the weight."""
     run = deform_sample_kernel if runs(value, devices) else deform_sample_grid
-    return run(value, offset, weight, reference, levels)
+    return run(value, offset, weight if unit is None else weight * unit, reference, levels)
+
+
+def sampled_counts(
+    counts: Tensor,
+    offset: Tensor,
+    weight: Tensor,
+    reference: Tensor,
+    levels: tuple[tuple[int, int], ...],
+    devices: tuple[str, ...],
+    most: int,
+    signed: bool,
+    unit: Tensor | None = None,
+) -> Tensor:
+    """By additions of bit-planes on ``devices``, elsewhere as real values."""
+    if not runs(counts, devices):
+        return sampled_values(counts, offset, weight, reference, levels, (), unit)
+    weight = weight if unit is None else weight * unit
+    return deform_sample_counts(counts, offset, weight, reference, levels, most=most, signed=signed)
+
+
+def of_values(levels: tuple[tuple[int, int], ...], devices: tuple[str, ...]) -> Call:
+    return Call(sampled_values, (levels, devices), kernel=named("deform_sample", devices))
+
+
+def of_counts(levels: tuple[tuple[int, int], ...], most: int, signed: bool, devices: tuple[str, ...]) -> Call:
+    """Counts beyond what bit-planes hold are sampled as real values."""
+    if most > MOST:
+        plain = of_values(levels, devices)
+        return Call(plain.fn, plain.args, kernel=f"{plain.kernel}, since counts reach {most}: bit-planes hold {MOST}")
+    return Call(sampled_counts, (levels, devices, most, signed), kernel=named("deform_sample_spikes", devices))
 
 
 def deform_sample_counts(

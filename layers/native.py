@@ -16,5 +16,12 @@ def compiled_on() -> tuple[str, ...]:
     return tuple(device for device in BACKEND_OF if selection(device).compiled)
 
 
+def named(kernel: str, devices: tuple[str, ...]) -> str:
+    """The kernel's name, or why there is none on this machine's devices."""
+    if devices:
+        return kernel
+    return "none: " + "; ".join(f"{device}: {selection(device).why}" for device in BACKEND_OF)
+
+
 def runs(x: Tensor, devices: tuple[str, ...]) -> bool:
     return x.device.type in devices and x.dtype in IO

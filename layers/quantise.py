@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from layers.firing import Firing
+from graph.neuron import Neuron
+from layers.neurons import Neurons
 
 
 class RoundSTE(torch.autograd.Function):
@@ -59,34 +60,33 @@ def _inclusive(low: float, high: float) -> tuple[float, float]:
     return (-info.tiny if low == 0 else low * (1 + info.eps)), high * (1 + info.eps)
 
 
-class StepRound(torch.autograd.Function):
-    """y = n step, n = round(clip(x / step, low, high)): a site of one time step in one piece.
+class CountRound(torch.autograd.Function):
+    """n = round(clip(x / step, low, high)): a site of one time step in one piece.
 
-    dy/dx = 1 inside the clip;  dy/dstep = n - u inside it, n outside, u = x / step  (LSQ; Esser et al., ICLR 2020).
-    Equal to the composition of division, ``clip_round`` and product, with a third of its passes over memory.
+    dn/dx = 1 / step inside the clip;  dn/dstep = -u / step there, u = x / step. With n step behind it, that is LSQ's
+    gradient (Esser et al., ICLR 2020). Equal to division and ``clip_round``, with fewer passes over memory.
     """
 
     @staticmethod
     def forward(x: Tensor, step: Tensor, low: float, high: float) -> Tensor:
-        return (x / step).clamp_(low, high).round_().mul(step)  # mul_ would lose the gradient under torch.compile
+        return (x / step).clamp(low, high).round()  # not in place: torch.compile would lose the gradient
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         x, step, ctx.low, ctx.high = inputs
-        ctx.save_for_backward(x, step, output)
+        ctx.save_for_backward(x, step)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        x, step, y = ctx.saved_tensors
+        x, step = ctx.saved_tensors
         low, high = _inclusive(ctx.low, ctx.high)
-        inside = torch.ops.aten.hardtanh_backward(grad, x / step, low, high)
-        by_step = (y * grad - x * inside).sum() / step if ctx.needs_input_grad[1] else None
+        inside = torch.ops.aten.hardtanh_backward(grad, x / step, low, high) / step
+        by_step = -(x * inside).sum() / step if ctx.needs_input_grad[1] else None
         return inside, by_step, None, None
 
 
-def step_round(x: Tensor, step: Tensor, levels: int, signed: bool = False, scale: float = 1.0) -> Tensor:
-    y = StepRound.apply(x, step, float(-levels if signed else 0), float(levels))
-    return y if scale == 1.0 else y * scale
+def count_round(x: Tensor, step: Tensor, levels: int, signed: bool = False) -> Tensor:
+    return CountRound.apply(x, step, float(-levels if signed else 0), float(levels))
 
 
 def to_grid(x: Tensor, bits: int) -> Tensor:
@@ -94,18 +94,32 @@ def to_grid(x: Tensor, bits: int) -> Tensor:
     return round_ste(x * 2.0**bits) * 2.0**-bits
 
 
-class ClipRound(Firing):
-    """``clip_round`` as a module: the D-level activation of the quantised dialect (QCFS with a half shift)."""
+class Quantiser(Neurons):
+    """The D-level activation of the quantised dialect (QCFS with a half shift), whatever neuron the site names. It has
+    no memory, so a step is the sequence of one."""
 
-    def __init__(self, levels: int, signed: bool) -> None:
-        super().__init__()
-        self.levels, self.signed = levels, signed
+    def sequence(self, x: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None) -> Tensor:
+        x = x if norm is None else norm(x)
+        if unit_step is None:
+            return clip_round(x, self.neuron.levels, self.signed)
+        return count_round(x, unit_step, self.neuron.levels, self.signed)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return clip_round(x, self.levels, self.signed)
+    def init_state(self, x: Tensor) -> Tensor:
+        return x.new_zeros(())
 
-    def on_site(self, x: Tensor, step: Tensor, scale: float) -> Tensor:
-        return step_round(x, step, self.levels, self.signed, scale)
+    def step(
+        self, x: Tensor, state: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return self.sequence(x, unit_step, norm), state
 
-    def extra_repr(self) -> str:
-        return f"levels={self.levels}, signed={self.signed}"
+
+class QuantiserBackend:
+    """Quantisers in the place of neurons, one step only."""
+
+    name = "quantised"
+
+    def refuses(self, neuron: Neuron, signed: bool, steps: int) -> str:
+        return "" if steps == 1 else f"a quantiser has one step, found {steps}"
+
+    def neurons(self, neuron: Neuron, signed: bool, steps: int) -> Neurons:
+        return Quantiser(neuron, signed, steps)

@@ -1,14 +1,13 @@
-"""A site: optional norm, then counts, then counts x step. Quantised and spiking dialect differ in ``fire`` alone.
+"""A site: optional norm, then counts. Quantised and spiking dialect differ in the ``Neurons`` that it is given.
 
-u = (gain x + shift) / step;  n = fire(u), an integer in [0, D] or [-D, D];  y = n * step * scale.
+u = (gain norm(x) + shift) / step;   n = neurons(u), an integer in [0, D] or [-D, D]
 
-Folded, for inference, the norm, the gain and the step have become per-channel numbers, and y = n * step with
-step = 1 or a power of two:
+Folded, for inference, the norm, the gain and the step have become numbers per channel:
 
 * one step (``ThresholdSite``): n = #{d : s x >= upper_d} - #{d : s x <= lower_d}. D compares, no multiply.
-* T steps (``FoldedSite``): n = fire((s x + bias) / theta): the neuron integrates s x + bias against theta.
+* T steps (``FoldedSite``): n = neurons((s x + bias) / theta).
 
-s = -1 flips the comparison where the norm's gamma is negative.
+s = -1 flips the comparison where the norm's gamma is negative. ``unit``: what the counts that it reads are worth.
 """
 
 from __future__ import annotations
@@ -17,29 +16,22 @@ import torch
 from torch import Tensor, nn
 
 from graph import ops
-from layers.firing import Firing
+from layers.neurons import Neurons
 from layers.weighted import norm
-
-
-def gain_shift_scale(op: ops.Firing) -> tuple[float, float, float]:
-    """How each op reads its input and scales its counts: a gate is centred on one half, a score is under 2**-k."""
-    if isinstance(op, ops.Gate):
-        return (0.25 if op.fn == "sigmoid" else 1.0), 0.5, 1.0
-    return 1.0, 0.0, op.scale if isinstance(op, ops.Act | ops.Score) else 1.0
 
 
 class SpikeSite(nn.Module):
     """Training form. ``step`` is a parameter (learnt as in LSQ, through the straight-through count) or a buffer.
 
-    Division by the step, counts and product are one function of ``fire``: ``on_site``.
-    """
+    ``front``: a norm of the graph that feeds this site alone, and whose owner it is not; it then reads that norm's
+    input, and norm and neurons are one pass where there is a kernel."""
 
     step: Tensor
 
-    def __init__(self, op: ops.Firing, fire: Firing) -> None:
+    def __init__(self, op: ops.Firing, fire: Neurons) -> None:
         super().__init__()
         assert op.site is not None
-        self.gain, self.shift, self.scale = gain_shift_scale(op)
+        self.gain, self.shift = op.gain_shift
         self.norm = norm(op.site.norm) if op.site.norm else None
         step = torch.tensor(op.site.step)
         if op.site.learn:
@@ -47,17 +39,25 @@ class SpikeSite(nn.Module):
         else:
             self.register_buffer("step", step)
         self.fire = fire
-        self.levels, self.signed = op.site.levels, op.site.signed
+        self.lend(None)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.norm is not None:
-            x = self.norm(x)
-        if self.shift:
-            x = x * self.gain + self.shift
-        return self.fire.on_site(x, self.step, self.scale)
+    def lend(self, front: nn.Module | None) -> None:
+        self.__dict__["front"] = front  # not a child: its parameters keep their one name
+
+    def read(self, x: Tensor, unit: Tensor | float | None) -> tuple[Tensor, nn.Module | None, Tensor | None]:
+        """What its neurons are given: a value, the norm that it goes through, the step that divides it."""
+        norm = self.__dict__["front"] if self.norm is None else self.norm
+        x = x if unit is None else x * unit
+        if not self.shift:
+            return x, norm, self.step
+        return (x if norm is None else norm(x)) * self.gain + self.shift, None, self.step
+
+    def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
+        x, norm, step = self.read(x, unit)
+        return self.fire(x, step, norm)
 
 
-def _per_channel(values: Tensor, rank: int, axis: int) -> Tensor:
+def per_channel(values: Tensor, rank: int, axis: int) -> Tensor:
     """[..., C] against [B, C, H, W] (axis 0) or [B, ..., C] (axis -1)."""
     if axis < 0:
         return values
@@ -83,28 +83,25 @@ class ThresholdSite(nn.Module):
             self.register_buffer("lower", torch.zeros(site.levels, site.channels))
         self.register_buffer("step", torch.tensor(1.0))
 
-    def counts(self, x: Tensor) -> Tensor:
-        x = x * _per_channel(self.sign, x.ndim, self.axis)
+    def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
+        x = (x if unit is None else x * unit) * per_channel(self.sign, x.ndim, self.axis)
         n = torch.zeros_like(x)
         for level in range(self.levels):
-            n = n + (x >= _per_channel(self.upper[level], x.ndim, self.axis)).to(x.dtype)
+            n += (x >= per_channel(self.upper[level], x.ndim, self.axis)).to(x.dtype)
             if self.signed:
-                n = n - (x <= _per_channel(self.lower[level], x.ndim, self.axis)).to(x.dtype)
+                n -= (x <= per_channel(self.lower[level], x.ndim, self.axis)).to(x.dtype)
         return n
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.counts(x) * self.step
 
 
 class FoldedSite(nn.Module):
-    """Folded, T steps: the neuron itself, on s x + bias with threshold theta, all per channel."""
+    """Folded, T steps: the neurons themselves, on s x + bias with threshold theta, all per channel."""
 
     sign: Tensor
     bias: Tensor
     theta: Tensor
     step: Tensor
 
-    def __init__(self, op: ops.Firing, fire: Firing) -> None:
+    def __init__(self, op: ops.Firing, fire: Neurons) -> None:
         super().__init__()
         site = op.site
         assert site is not None and site.folded
@@ -114,6 +111,11 @@ class FoldedSite(nn.Module):
         self.register_buffer("step", torch.tensor(1.0))
         self.fire = fire
 
-    def forward(self, x: Tensor) -> Tensor:
-        sign, bias, theta = (_per_channel(v, x.ndim, self.axis) for v in (self.sign, self.bias, self.theta))
-        return self.fire((x * sign + bias) / theta) * self.step
+    def read(self, x: Tensor, unit: Tensor | float | None) -> tuple[Tensor, nn.Module | None, Tensor | None]:
+        """What its neurons are given; no norm and no step are left."""
+        x = x if unit is None else x * unit
+        sign, bias, theta = (per_channel(v, x.ndim, self.axis) for v in (self.sign, self.bias, self.theta))
+        return (x * sign + bias) / theta, None, None
+
+    def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
+        return self.fire(self.read(x, unit)[0])

@@ -3,29 +3,61 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import torch
 from torch import nn
 
 from graph import ops
-from graph.dialect import Call, Dialect
+from graph.dialect import Call, Dialect, Factory, Place, Placed
+from graph.values import ONE, counts_site, magnitude
 from layers import codebook, consts, deform_kernel, quantise, views, weighted
+from layers.init import initialise
 from layers.native import compiled_on
+from layers.neurons import neurons_of
+from layers.site import FoldedSite, SpikeSite, ThresholdSite
 
 
 def _param(op: ops.Param) -> nn.Parameter:
-    from layers.init import initialise
-
-    made = torch.empty(op.dims)
-    initialise(made, None, op.init)
-    return nn.Parameter(made)
+    table = torch.empty(op.dims)
+    initialise(table, None, op.init)
+    return nn.Parameter(table)
 
 
-def shared(steps: int = 1, quantised: bool = True) -> Dialect:
+def _expand(op: ops.Expand, place: Place) -> Call:
+    return Call(views.like_batch) if op.to == "once" else Call(views.over_steps, (place.steps,))
+
+
+def _decode(op: ops.Decode, place: Place) -> Call:
+    return Call(views.sum_over_steps if op.fn == "count" else views.mean_over_steps, (place.steps,))
+
+
+def _sampled(op: ops.DeformSample, place: Place) -> Call:
+    """Counts are sampled as bit-planes, by additions; anything else as real values."""
+    kind, devices = place.kinds[0], compiled_on()
+    spike, most = counts_site(kind), magnitude(kind)
+    if spike is not None and most is not None:
+        return deform_kernel.of_counts(op.levels, most, spike.signed, devices)
+    return deform_kernel.of_values(op.levels, devices)
+
+
+def counting(real: Factory) -> Placed:
+    """A firing op's module: a site with the backend's neurons, or what it is without a site."""
+
+    def make(op: ops.Firing, place: Place) -> Any:
+        site = op.site
+        if site is None:
+            return real(op)
+        if site.compares_only(place.steps):
+            return ThresholdSite(op)
+        fire = neurons_of(place.backend, site.name, site.neuron, site.signed, place.steps)
+        return FoldedSite(op, fire) if site.folded else SpikeSite(op, fire)
+
+    return Placed(make)
+
+
+def shared(quantised: bool = True) -> Dialect:
     """``quantised``: do ``Quantize`` nodes round? (In the real-valued dialect they are the identity.)"""
-
-    def expand(op: ops.Expand) -> Call:
-        return Call(views.like_batch) if op.to == "once" else Call(views.over_steps, (steps,))
 
     def quantize(op: ops.Quantize) -> Call:
         return Call(quantise.to_grid, (op.bits,)) if quantised else Call(operator.pos)
@@ -39,14 +71,15 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Linear: weighted.linear,
             ops.Norm: weighted.norm,
             ops.LayerScale: weighted.LayerScale,
-            ops.Drop: weighted.Drop,
+            ops.Drop: Placed(lambda op, place: weighted.Drop(op, place.steps)),
             ops.Mask: lambda op: Call(views.masked, (op.threshold,)),
             ops.MatMul: lambda op: Call(views.matmul, (op.scale,) if op.scale != 1.0 else ()),
-            ops.DeformSample: lambda op: Call(deform_kernel.deform_sample_on, (op.levels, compiled_on())),
+            ops.DeformSample: Placed(_sampled),
             ops.Codebook: codebook.Codebook,
             ops.SquaredError: lambda op: Call(codebook.squared_error, (op.weight,)),
             ops.Add: lambda op: Call(operator.add),
-            ops.Mul: lambda op: Call(operator.mul),
+            ops.Mul: lambda op: Call(operator.mul) if op.unit == ONE else Call(views.product),
+            ops.Scale: lambda op: Call(views.scaled),
             ops.Concat: views.concat,
             ops.Slice: views.narrow,
             ops.View: views.view,
@@ -59,7 +92,7 @@ def shared(steps: int = 1, quantised: bool = True) -> Dialect:
             ops.Unfold: lambda op: Call(views.to_clips, (op.frames,)),
             ops.Fold: lambda op: Call(views.to_frames),
             ops.Quantize: quantize,
-            ops.Expand: expand,
-            ops.Decode: lambda op: Call(views.mean_over_steps, (op.steps,)),
+            ops.Expand: Placed(_expand),
+            ops.Decode: Placed(_decode),
         },
     )

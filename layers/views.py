@@ -98,8 +98,14 @@ def over_steps(x: Tensor, steps: int) -> Tensor:
     return x.repeat(steps, *(1 for _ in x.shape[1:]))
 
 
+def sum_over_steps(x: Tensor, steps: int) -> Tensor:
+    return x.unflatten(0, (steps, -1)).sum(0)
+
+
 def mean_over_steps(x: Tensor, steps: int) -> Tensor:
-    return x.unflatten(0, (steps, -1)).mean(0)
+    """Step by step, first to last, as a network does that is called once a step."""
+    first, *others = x.unflatten(0, (steps, -1)).unbind(0)
+    return sum(others, first) / steps
 
 
 BLOCKED = -1e4  # nothing is left of it behind a softmax, and a membrane that integrates it stays a number
@@ -111,5 +117,15 @@ def masked(scores: Tensor, mask: Tensor, threshold: float) -> Tensor:
     return scores.masked_fill(~keep, BLOCKED)
 
 
-def matmul(a: Tensor, b: Tensor, scale: float = 1.0) -> Tensor:
-    return a @ b if scale == 1.0 else a @ b * scale
+def matmul(a: Tensor, b: Tensor, scale: float = 1.0, unit: Tensor | None = None) -> Tensor:
+    y = a @ b if scale == 1.0 else a @ b * scale
+    return y if unit is None else y * unit
+
+
+def product(a: Tensor, b: Tensor, unit: Tensor) -> Tensor:
+    """The unit goes into the smaller of the two."""
+    return a * (b * unit) if a.numel() >= b.numel() else (a * unit) * b
+
+
+def scaled(x: Tensor, unit: Tensor) -> Tensor:
+    return x * unit

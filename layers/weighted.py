@@ -10,21 +10,37 @@ from graph import ops
 from layers.init import deform_offset_bias, initialise
 
 
+class Conv(nn.Conv2d):
+    """``unit``: what the counts that it reads are worth; it goes into the weight, which is smaller than they are."""
+
+    def forward(self, x: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
+        if unit is None:
+            return super().forward(x)
+        return self._conv_forward(x, self.weight * unit, self.bias)
+
+
+class Linear(nn.Linear):
+    """``unit``: as of ``Conv``."""
+
+    def forward(self, x: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
+        return F.linear(x, self.weight if unit is None else self.weight * unit, self.bias)
+
+
 def conv(op: ops.Conv) -> nn.Conv2d:
-    made = nn.Conv2d(op.cin, op.cout, op.kernel, op.stride, op.padding, op.dilation, op.groups, bias=op.bias)
-    initialise(made.weight, made.bias, op.init)
-    return made
+    layer = Conv(op.cin, op.cout, op.kernel, op.stride, op.padding, op.dilation, op.groups, bias=op.bias)
+    initialise(layer.weight, layer.bias, op.init)
+    return layer
 
 
 def linear(op: ops.Linear) -> nn.Linear:
     """``init="offsets:h,L,P"`` starts a sampling-offset layer as Deformable DETR does."""
-    made = nn.Linear(op.cin, op.cout, op.bias)
+    layer = Linear(op.cin, op.cout, op.bias)
     recipe, _, sizes = op.init.partition(":")
-    initialise(made.weight, made.bias, "zeros" if recipe == "offsets" else recipe)
+    initialise(layer.weight, layer.bias, "zeros" if recipe == "offsets" else recipe)
     if recipe == "offsets":
         heads, levels, points = map(int, sizes.split(","))
-        made.bias.data.copy_(deform_offset_bias(heads, levels, points).flatten())
-    return made
+        layer.bias.data.copy_(deform_offset_bias(heads, levels, points).flatten())
+    return layer
 
 
 class ChannelBatchNorm(nn.BatchNorm1d):
@@ -57,9 +73,9 @@ class LayerScale(nn.Module):
 class Drop(nn.Module):
     """Dropout and DropPath whose mask is drawn once and shared by the ``steps`` folded into the batch."""
 
-    def __init__(self, op: ops.Drop) -> None:
+    def __init__(self, op: ops.Drop, steps: int) -> None:
         super().__init__()
-        self.p, self.path, self.steps = op.p, op.path, op.steps
+        self.p, self.path, self.steps = op.p, op.path, steps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0:

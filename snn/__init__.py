@@ -1,6 +1,5 @@
 """The spiking dialect: neurons, surrogates, and the table that puts them where the graph has sites."""
 
-from snn.dialect import SNN
-from snn.spec import NeuronSpec
+from snn.dialect import BACKENDS, SNN, snn
 
-__all__ = ["SNN", "NeuronSpec"]
+__all__ = ["BACKENDS", "SNN", "snn"]

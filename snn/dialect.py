@@ -9,37 +9,31 @@
 
 from __future__ import annotations
 
-from torch import nn
-
+from common.words import not_among
 from graph import ops
-from graph.dialect import Call, Dialect, Factory
+from graph.dialect import Dialect
 from layers import activations
-from layers.site import FoldedSite, SpikeSite, ThresholdSite
-from layers.table import shared
-from snn.modules import NEURONS
-from snn.spec import NeuronSpec
+from layers.neurons import Backend
+from layers.table import counting, shared
+from snn.modules import TorchBackend
+from snn.native import NativeBackend
+
+BACKENDS: dict[str, Backend] = {"native": NativeBackend(), "torch": TorchBackend()}
 
 
-def _spiking(real: Factory, spec: NeuronSpec) -> Factory:
-    def make(op: ops.Firing) -> nn.Module | Call:
-        if op.site is None:
-            return real(op)
-        if op.site.levels != spec.levels:
-            raise ValueError(f"site '{op.site.name}' has {op.site.levels} levels, the neuron has {spec.levels}")
-        if op.site.folded and spec.kind == "ilif" and spec.steps == 1:
-            return ThresholdSite(op)
-        neuron = NEURONS[spec.kind](spec, op.site.signed)
-        return FoldedSite(op, neuron) if op.site.folded else SpikeSite(op, neuron)
-
-    return make
-
-
-def SNN(spec: NeuronSpec) -> Dialect:
-    return shared(spec.steps) | Dialect(
+def snn(backend: str = "native") -> Dialect:
+    """``backend``: who computes the neurons."""
+    if backend not in BACKENDS:
+        raise ValueError(not_among("neuron.backend", backend, BACKENDS))
+    return shared() | Dialect(
         "snn",
         {
-            ops.Act: _spiking(activations.act, spec),
-            ops.Gate: _spiking(activations.gate, spec),
-            ops.Score: _spiking(activations.score, spec),
+            ops.Act: counting(activations.act),
+            ops.Gate: counting(activations.gate),
+            ops.Score: counting(activations.score),
         },
+        BACKENDS[backend],
     )
+
+
+SNN = snn()

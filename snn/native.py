@@ -1,34 +1,77 @@
-"""A ``NeuronSpec`` as numbers for the compiled kernel, which computes what ``snn.neurons`` computes in one pass."""
+"""``NativeNeurons``: the compiled kernels of ``kernels/lif.cu``, bit for bit the neurons of ``snn.modules``."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
-from layers.native import compiled_on
-from snn.spec import NeuronSpec
+from kernels.lif_ops import lif, lif_with_membrane
+from layers.native import compiled_on, named, runs
+from layers.neurons import Neurons
+from snn.modules import TorchNeurons
 
 KIND = {"if": "if", "lif": "lif", "plif": "lif", "ilif": "ilif"}
 
 
-def dynamics(spec: NeuronSpec, signed: bool = False) -> Dynamics:
-    counts = spec.kind == "ilif"
-    rest = spec.v_reset if spec.reset == "hard" else 0.0
+def dynamics(neuron: Neuron, signed: bool = False) -> Dynamics:
+    """The neuron as numbers for the kernel."""
+    counts = neuron.kind == "ilif"
+    rest = neuron.v_reset if neuron.reset == "hard" else 0.0
     return Dynamics(
-        kind=KIND[spec.kind],
-        reset="soft" if counts else spec.reset,
-        detach_reset=spec.detach_reset,
-        decay_input=spec.decay_input or KIND[spec.kind] != "lif",
+        kind=KIND[neuron.kind],
+        reset="soft" if counts else neuron.reset,
+        detach_reset=neuron.detach_reset,
+        decay_input=neuron.decay_input or KIND[neuron.kind] != "lif",
         signed=signed,
-        surrogate=spec.surrogate,
-        rate=1.0 - 1.0 / spec.tau if counts else 1.0 / spec.tau,
-        threshold=spec.threshold,
-        v_reset=spec.v_reset,
-        start=0.0 if signed or counts else spec.v_init + rest,
-        edge=spec.threshold - spec.v_init if signed else spec.threshold,
-        alpha=spec.alpha,
-        levels=spec.levels,
+        surrogate=neuron.surrogate,
+        rate=1.0 - 1.0 / neuron.tau if counts else 1.0 / neuron.tau,
+        threshold=neuron.threshold,
+        v_reset=neuron.v_reset,
+        start=0.0 if signed or counts else neuron.v_init + rest,
+        edge=neuron.threshold - neuron.v_init if signed else neuron.threshold,
+        alpha=neuron.alpha,
+        levels=neuron.levels,
     )
 
 
-def devices(spec: NeuronSpec) -> tuple[str, ...]:
-    """The kinds of device on which this neuron runs as a kernel."""
-    return compiled_on() if spec.backend == "native" else ()
+class NativeNeurons(TorchNeurons):
+    """On the kinds of device that have kernels when it is made; elsewhere, and in float64, plain torch."""
+
+    fuses_norm: ClassVar[bool] = True
+
+    def __init__(self, neuron: Neuron, signed: bool, steps: int) -> None:
+        super().__init__(neuron, signed, steps)
+        self.constants, self.devices = dynamics(neuron, signed), compiled_on()
+        self.kernel = named("lif", self.devices)
+
+    def sequence(self, x: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None) -> Tensor:
+        if not runs(x, self.devices):
+            return super().sequence(x, unit_step, norm)
+        x = x if norm is None else norm(x)
+        x = (x if unit_step is None else x / unit_step).unflatten(0, (self.steps, -1))
+        return lif(x, self.constants, rate=self.rate()).flatten(0, 1)
+
+    def step(
+        self, x: Tensor, state: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None
+    ) -> tuple[Tensor, Tensor]:
+        if not runs(x, self.devices):
+            return super().step(x, state, unit_step, norm)
+        x = x if norm is None else norm(x)
+        x = x if unit_step is None else x / unit_step
+        counts, state = lif_with_membrane(x[None], self.constants, state, self.rate())
+        return counts[0], state
+
+
+class NativeBackend:
+    """This project's kernels."""
+
+    name = "native"
+
+    def refuses(self, neuron: Neuron, signed: bool, steps: int) -> str:
+        return ""
+
+    def neurons(self, neuron: Neuron, signed: bool, steps: int) -> Neurons:
+        return NativeNeurons(neuron, signed, steps)

@@ -18,12 +18,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graph.neuron import Neuron
 from layers.quantise import clip_round
-from snn.spec import NeuronSpec
 from snn.surrogates import fire
 
 
-def charge(x: Tensor, v: Tensor, spec: NeuronSpec, rate: Tensor | float) -> Tensor:
+def charge(x: Tensor, v: Tensor, spec: Neuron, rate: Tensor | float) -> Tensor:
     """H of one step. ``rate`` is 1/tau: a number, or a tensor where it is learnt."""
     rest = spec.v_reset if spec.reset == "hard" else 0.0
     if spec.kind == "if":
@@ -33,21 +33,21 @@ def charge(x: Tensor, v: Tensor, spec: NeuronSpec, rate: Tensor | float) -> Tens
     return v - (v - rest) * rate + x
 
 
-def reset(h: Tensor, s: Tensor, spec: NeuronSpec) -> Tensor:
+def reset(h: Tensor, s: Tensor, spec: Neuron) -> Tensor:
     s = s.detach() if spec.detach_reset else s
     if spec.reset == "hard":
         return s * spec.v_reset + (1 - s) * h
     return h - spec.threshold * s
 
 
-def at_rest(x: Tensor, spec: NeuronSpec) -> Tensor:
-    """The membrane before the first step."""
+def at_rest(x: Tensor, spec: Neuron, signed: bool = False) -> Tensor:
+    """The membrane before the first step, for the input [B, ...] of one step."""
     start = spec.v_init + (spec.v_reset if spec.reset == "hard" else 0.0)
-    return torch.full_like(x[0], start, dtype=torch.float32)
+    return torch.full_like(x, 0.0 if signed or spec.kind == "ilif" else start, dtype=torch.float32)
 
 
 def integrate_and_fire_from(
-    x: Tensor, v: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None
+    x: Tensor, v: Tensor, spec: Neuron, rate: Tensor | float | None = None
 ) -> tuple[Tensor, Tensor]:
     """IF, LIF, PLIF: spikes, and the last membrane."""
     rate = 1.0 / spec.tau if rate is None else rate
@@ -60,11 +60,11 @@ def integrate_and_fire_from(
     return torch.stack(spikes).to(x.dtype), v
 
 
-def integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
-    return integrate_and_fire_from(x, at_rest(x, spec), spec, rate)[0]
+def integrate_and_fire(x: Tensor, spec: Neuron, rate: Tensor | float | None = None) -> Tensor:
+    return integrate_and_fire_from(x, at_rest(x[0], spec), spec, rate)[0]
 
 
-def integer_lif_from(x: Tensor, v: Tensor | None, spec: NeuronSpec, signed: bool = False) -> tuple[Tensor, Tensor]:
+def integer_lif_from(x: Tensor, v: Tensor | None, spec: Neuron, signed: bool = False) -> tuple[Tensor, Tensor]:
     """I-LIF: counts in [0, D], and the last U - S. None is a membrane of zero, without its arithmetic."""
     beta = 1.0 - 1.0 / spec.tau
     counts = []
@@ -77,12 +77,12 @@ def integer_lif_from(x: Tensor, v: Tensor | None, spec: NeuronSpec, signed: bool
     return torch.stack(counts).to(x.dtype), v
 
 
-def integer_lif(x: Tensor, spec: NeuronSpec, signed: bool = False) -> Tensor:
+def integer_lif(x: Tensor, spec: Neuron, signed: bool = False) -> Tensor:
     return integer_lif_from(x, None, spec, signed)[0]
 
 
 def signed_integrate_and_fire_from(
-    x: Tensor, v: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None
+    x: Tensor, v: Tensor, spec: Neuron, rate: Tensor | float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Ternary: fires +1 at H >= theta - v_init and -1 at H <= -(theta - v_init); the reset takes theta off what fired.
 
@@ -99,5 +99,15 @@ def signed_integrate_and_fire_from(
     return torch.stack(spikes).to(x.dtype), v
 
 
-def signed_integrate_and_fire(x: Tensor, spec: NeuronSpec, rate: Tensor | float | None = None) -> Tensor:
+def signed_integrate_and_fire(x: Tensor, spec: Neuron, rate: Tensor | float | None = None) -> Tensor:
     return signed_integrate_and_fire_from(x, torch.zeros_like(x[0], dtype=torch.float32), spec, rate)[0]
+
+
+def multi_step(
+    x: Tensor, v: Tensor | None, spec: Neuron, signed: bool, rate: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """x [T, ...] and the membrane before it (None: at rest) -> counts, and the membrane after the last step."""
+    if spec.kind == "ilif":
+        return integer_lif_from(x, v, spec, signed)
+    run = signed_integrate_and_fire_from if signed else integrate_and_fire_from
+    return run(x, at_rest(x[0], spec, signed) if v is None else v, spec, rate)

@@ -7,6 +7,7 @@ from typing import Any
 from graph.graph import Graph
 from graph.infer import frame_macs
 from graph.models import FAMILIES, build
+from graph.neuron import Neuron
 from graph.ops import Firing
 from graph.passes import SpikeSpec, fold, lint, released, spikify
 
@@ -14,7 +15,7 @@ SPECS = ("tiny", "full", "released")
 FORMS = {
     "counts": SpikeSpec(),
     "linear": SpikeSpec(score="linear", residual="spike"),
-    "binary": SpikeSpec(levels=1, steps=4, norm="batch", signed=False),
+    "binary": SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=4, norm="batch", signed=False),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from zlib import crc32
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN, QANN
 from convert.calibrate import calibrate
@@ -28,10 +28,11 @@ from energy.savings import savings
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.infer import window
-from graph.lower import lower, source_of
+from graph.lower import Network, lower
 from graph.models import FAMILIES, build
+from graph.neuron import Neuron
 from graph.passes import SpikeSpec, spikify
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 SAMPLE, FRAMES, BITS = 64, 2, 8
 WHOLE = "miavs"  # the family whose accounts are kept node by node, with savings and exactness
@@ -44,12 +45,12 @@ class Form:
     percentile: float = 0.99
 
 
-LIF = NeuronSpec(kind="lif", steps=4, levels=1, decay_input=False)
+LIF = Neuron(kind="lif", levels=1, decay_input=False)
 FORMS = {
     "ann": Form(ANN),
     "qann": Form(QANN, SpikeSpec()),
-    "ilif": Form(SNN(NeuronSpec()), SpikeSpec()),
-    "lif": Form(SNN(LIF), SpikeSpec(levels=1, steps=4, norm="batch", signed=False), percentile=0.3),
+    "ilif": Form(SNN, SpikeSpec()),
+    "lif": Form(SNN, SpikeSpec(neuron=LIF, steps=4, norm="batch", signed=False), percentile=0.3),
 }
 
 
@@ -72,7 +73,7 @@ def filled(name: str, like: Tensor) -> Tensor:
     return draw
 
 
-def fixed(module: fx.GraphModule) -> fx.GraphModule:
+def fixed(module: Network) -> Network:
     state = module.state_dict()
     steps = {k: v for k, v in state.items() if k.startswith("sites.") and k.split(".")[-2:-1] != ["norm"]}
     module.load_state_dict({k: steps.get(k, filled(k, v)) for k, v in state.items()})
@@ -117,7 +118,7 @@ def counted(result: Account, whole: bool) -> dict[str, Any]:
     }
 
 
-def _network(form: Form, graph: Graph, ann: fx.GraphModule, batch: dict[str, Tensor]) -> fx.GraphModule:
+def _network(form: Form, graph: Graph, ann: Network, batch: dict[str, Tensor]) -> Network:
     if form.spikes is None:
         return ann
     module = fixed(lower(spikify(graph, form.spikes), form.dialect))
@@ -125,8 +126,8 @@ def _network(form: Form, graph: Graph, ann: fx.GraphModule, batch: dict[str, Ten
     return module.eval()
 
 
-def exactness(module: fx.GraphModule, batch: Mapping[str, Tensor]) -> dict[str, Any]:
-    deployed = snap(fold_network(module, QANN), BITS)
+def exactness(module: Network, batch: Mapping[str, Tensor]) -> dict[str, Any]:
+    deployed = snap(fold_network(module), BITS)
     with tempfile.TemporaryDirectory() as name:
         for file, content in deployed_files(deployed).items():
             (Path(name) / file).write_bytes(content)
@@ -145,11 +146,11 @@ def networks() -> dict[str, Any]:
         accounts: dict[str, Account] = {}
         for name, form in FORMS.items():
             module = _network(form, graph, ann, batch)
-            deployed = fold_network(module, form.dialect)
+            deployed = fold_network(module)
             accounts[name] = account(deployed, [batch])
             entry = table[f"{family} {name}"] = {
                 "mask": mask_of(module(**batch)["mask"]),
-                "parameters": source_of(module).parameters(),
+                "parameters": module.graph.parameters(),
                 "energy": counted(accounts[name], family == WHOLE),
             }
             if name == "qann" and family in (WHOLE, "avsegformer"):

@@ -37,6 +37,7 @@ COUNTERS: dict[type[ops.Op], Callable[[Seen], Counts]] = {
     ops.Resize: elementwise.nothing,
     ops.View: elementwise.nothing,
     ops.Fold: elementwise.nothing,
+    ops.Scale: elementwise.nothing,
     ops.Unfold: elementwise.nothing,
     ops.Drop: elementwise.nothing,
     ops.Expand: elementwise.nothing,

@@ -67,4 +67,4 @@ def downsample(seen: Seen) -> Counts:
 
 
 def decode(seen: Seen) -> Counts:
-    return Counts(fadd=(seen.op.steps - 1) * seen.elements)
+    return Counts(fadd=(seen.run.graph.steps - 1) * seen.elements)

@@ -18,42 +18,28 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from energy.claims import counts, site_unit
+from energy.claims import counts
 from energy.columns import Counts
 from energy.counters.products import power_of_two
 from energy.counters.traffic import WORD
 from energy.observe import Seen
 from graph.ops import Site
 
-NO_LEAK = ("if",)
-
 
 def _site(seen: Seen, site: Site) -> Counts:
-    module, many, size = seen.module(), seen.run.graph.steps > 1, seen.elements
-    n = counts(
-        seen.output,
-        site_unit(seen.run.module, seen.run.graph, site.name),
-        site.levels,
-        site.signed,
-        seen.node.name,
-    )
-    compares = site.levels * (2 if site.signed else 1)
-    leaks = many and getattr(getattr(module, "fire", None), "spec", None) is not None and _kind(module) not in NO_LEAK
+    size, cost = seen.elements, site.neuron.cost(seen.run.graph.steps, site.signed)
+    n = counts(seen.output, site.spike, seen.node.name)
     fired = Counts(
-        cmp=compares * size,
-        fadd=(2 * size if many else 0) + (size if _biased(module) else 0),
-        mul=size if leaks else 0,
+        cmp=cost["cmp"] * size,
+        fadd=(cost.get("fadd", 0) + _biased(seen.module())) * size,
+        mul=cost.get("mul", 0) * size,
         fmac=size if site.norm is not None and not site.folded else 0,
         spike_msgs=seen.per_sample(n.abs()),
         graded_msgs=seen.per_sample(n != 0),
-        state_B=2 * WORD * size if many else 0,
+        state_B=cost.get("state_words", 0) * WORD * size,
         neuron_updates=size,
     )
-    return fired + Counts(weight_B=WORD * seen.rows * _stored(site, compares))
-
-
-def _kind(module: nn.Module) -> str:
-    return str(module.fire.spec.kind)  # type: ignore[union-attr]
+    return fired + Counts(weight_B=WORD * seen.rows * _stored(site, cost["cmp"]))
 
 
 def _biased(module: nn.Module) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 from torch.cuda import is_available
 
 from avs import avsbench, chimes, information
+from common.choices import choices
 from experiments.cli import network
 from experiments.errors import UserError, unknown
 from experiments.schedule import SCHEDULES
-from experiments.settings import FORMS, DataSettings, RunSettings
+from experiments.settings import FORMS, DataSettings, NeuronSettings, RunSettings
 from graph.backbones import BACKBONES
 from graph.models import FAMILIES, MODELS
-from snn import spec as neuron
 
 VARIANTS = {"chimes": chimes.VARIANTS, "avsbench": avsbench.VARIANTS}
 IN_A_FOLDER = ("avsbench",)
@@ -32,7 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "spikes.norm": ("none", "batch"),
     "spikes.residual": ("real", "spike"),
     "spikes.score": ("count", "linear"),
-    **{f"neuron.{key}": allowed for key, allowed in neuron.CHOICES.items()},
+    **{f"neuron.{key}": words for key, words in choices(NeuronSettings).items()},
 }
 MAY_LACK = {"model.backbone": ("",)}  # the spec's own
 AT_LEAST: dict[str, float] = {

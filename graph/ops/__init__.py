@@ -21,6 +21,7 @@ from graph.ops.layout import (
     View,
 )
 from graph.ops.products import Add, DeformSample, MatMul, Mul
+from graph.ops.scale import Scale
 from graph.ops.sources import Const, Input, Output, Param
 from graph.ops.weighted import Conv, LayerScale, Linear, Norm
 
@@ -58,6 +59,7 @@ __all__ = [
     "Quantize",
     "Reduce",
     "Resize",
+    "Scale",
     "Scaled",
     "Score",
     "Site",

@@ -57,7 +57,8 @@ class Op:
 
     ``events_on``: the arguments that should be spikes in a spiking network; ``weighted``: it has a weight a synapse, so
     an event adds weights; ``product``: it multiplies values, so counts are added up over the steps before they meet
-    (product by product, step by step, costs 10 to 14 mIoU points); ``linear_in``: the arguments in which it is linear,
+    (product by product, step by step, costs 10 to 14 mIoU points); ``timed``: it reads or makes several
+    steps, so its meaning is told ``steps``; ``linear_in``: the arguments in which it is linear,
     the others held; ``reason``: why its multiplies are left when no counts drive them; ``abstract``: never a node.
     """
 
@@ -65,6 +66,7 @@ class Op:
     arity: ClassVar[int | None] = 1
     weighted: ClassVar[bool] = False
     product: ClassVar[bool] = False
+    timed: ClassVar[bool] = False
     linear_in: ClassVar[tuple[int, ...]] = ()
     reason: ClassVar[str] = ""
     abstract: ClassVar[bool] = True

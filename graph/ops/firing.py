@@ -1,31 +1,34 @@
-"""Ops that become neurons: ``Act``, ``Gate``, ``Score``; the ``Site`` that says how; and ``Mask``.
+"""Ops that become neurons: ``Act``, ``Gate``, ``Score``; and the ``Site`` that says how.
 
 In the real-valued dialect these are ReLU or GELU, a sigmoid, a softmax. In a graph that ``spikify`` has rewritten,
-those that fire carry a ``Site``: optional norm + neuron, value = count x step. Their names then begin with ``sites.``,
-so that every other key of the spiking network is a key of the ANN.
+those that fire carry a ``Site``, and their value is a count: an integer in [0, D] or [-D, D]. What a count is worth is
+their ``gain`` times the site's step, and reaches the readers as their ``unit``. Their names begin with ``sites.``, so
+that every other key of the spiking network is a key of the ANN.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
-from graph.ops.base import Op, Scaled, size
+from graph.neuron import Neuron
+from graph.ops.base import Array, Op, Scaled, size
+from graph.ops.site_meaning import counts
 from graph.ops.weighted import Norm
-from graph.values import Kind, Shape, Spike
+from graph.values import ONE, Kind, Shape, Spike, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """How a value is turned into spikes.
+    """Where and how a value is turned into counts.
 
-    ``norm``: batch norm in front, or None. ``levels``: the largest count D. ``step``: the value of one count before
-    training; ``learn``: it is a parameter (LSQ) rather than a fixed power of two. ``folded``: the norm and the step
-    have moved into per-channel thresholds.
+    ``neuron``: who counts. ``signed``: counts may be negative. ``norm``: batch norm in front, or None. ``step``: the
+    value of one count before training; ``learn``: it is a parameter (LSQ) rather than a fixed power of two. ``folded``:
+    the norm and the step have moved into per-channel thresholds.
     """
 
     name: str
-    levels: int = 4
+    neuron: Neuron = field(default_factory=Neuron)
     signed: bool = False
     norm: Norm | None = None
     step: float = 1.0
@@ -34,18 +37,64 @@ class Site:
     channels: int = 0
     axis: int = 0
 
+    def __post_init__(self) -> None:
+        if self.signed and self.neuron.reset == "hard":
+            raise ValueError(
+                f"neuron.reset is 'hard' at the signed site '{self.name}', expected 'soft' (or spikes.signed: false)"
+            )
+
+    @property
+    def levels(self) -> int:
+        return self.neuron.levels
+
     @property
     def spike(self) -> Spike:
         return Spike(self.levels, self.signed, self.name)
 
+    def compares_only(self, steps: int) -> bool:
+        """Folded, and without a memory: its neuron is a table of thresholds."""
+        return self.folded and steps == 1 and self.neuron.kind == "ilif"
+
+    def tables(self, steps: int) -> dict[str, Shape]:
+        """Suffix -> shape of what its counting reads."""
+        c = self.channels
+        if self.compares_only(steps):
+            lower: dict[str, Shape] = {"lower": (self.levels, c)} if self.signed else {}
+            return {"sign": (c,), "upper": (self.levels, c), **lower, "step": ()}
+        own: dict[str, Shape] = {f"fire.{name}": shape for name, shape in self.neuron.learnt.items()}
+        if self.folded:
+            return {"sign": (c,), "bias": (c,), "theta": (c,), "step": (), **own}
+        front = {} if self.norm is None else {f"norm.{name}": shape for name, shape in self.norm.tables().items()}
+        return {"step": (), **front, **own}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Firing(Scaled):
-    """Shared by the ops below: real without a site, a spike with one."""
+    """Shared by the ops below: real without a site, counts with one.
+
+    ``gain_shift``: u = (gain x + shift) / step is what the neuron reads."""
 
     abstract: ClassVar[bool] = True
-
+    timed: ClassVar[bool] = True
     site: Site | None = None
+
+    @property
+    def worth(self) -> float:
+        """The value of one count, in steps."""
+        return 1.0
+
+    @property
+    def gain_shift(self) -> tuple[float, float]:
+        return 1.0, 0.0
+
+    @property
+    def made_unit(self) -> Unit:
+        """What one of its counts is worth. Folded, a learnt step has moved into the weights behind it, and the step of
+        any other holds its worth."""
+        assert self.site is not None
+        if self.site.folded:
+            return ONE if self.site.learn else Unit(1.0, (self.site.name,))
+        return Unit(self.worth, (self.site.name,))
 
     def kind(self, *kinds: Kind) -> Kind:
         return super().kind(*kinds) if self.site is None else self.site.spike
@@ -56,28 +105,45 @@ class Firing(Scaled):
     def parameters(self) -> int:
         if self.site is None or self.site.folded:
             return 0
-        return int(self.site.learn) + (self.site.norm.parameters() if self.site.norm else 0)
+        own = sum(size(shape) for shape in self.site.neuron.learnt.values())
+        return int(self.site.learn) + own + (self.site.norm.parameters() if self.site.norm else 0)
+
+    def real(self, x: Array) -> Array:
+        """Its value without a site."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, steps: int = 1, **tables: Array) -> Array:
+        (x,) = inputs
+        return self.real(x) if self.site is None else counts(self, x, unit, steps, tables)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Act(Firing):
     """y = scale fn(x), fn in {relu, gelu, identity}; ``ceiling`` > 0 clips fn from above, as a neuron does at D counts.
 
-    As a neuron: scale * count * step, with a ``scale`` other than 1 where the published unit is a fraction of a count.
+    As a neuron: a count is worth scale steps, with a ``scale`` other than 1 where the published unit is a fraction.
     """
 
-    fn: str = "relu"
+    fn: Literal["relu", "gelu", "identity"] = "relu"
     axis: int = 0
     ceiling: float = 0.0
     scale: float = 1.0
+
+    @property
+    def worth(self) -> float:
+        return self.scale
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate(Firing):
     """y in [0, 1]: sigmoid(x), or ``hard``: clip(x + 1/2, 0, 1); as a neuron: count / D."""
 
-    fn: str = "sigmoid"
+    fn: Literal["sigmoid", "hard"] = "sigmoid"
     axis: int = -1
+
+    @property
+    def gain_shift(self) -> tuple[float, float]:
+        return (0.25 if self.fn == "sigmoid" else 1.0), 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +154,14 @@ class Score(Firing):
     As a neuron (``count``): scale * count, with scale a power of two, so that no division is left.
     """
 
-    fn: str = "softmax"
+    reason: ClassVar[str] = "attention score"
+    fn: Literal["softmax", "relu", "share"] = "softmax"
     scale: float = 1.0
     ceiling: float = 4.0
+
+    @property
+    def worth(self) -> float:
+        return self.scale
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from graph.ops.base import Keep, Op, size
 from graph.pattern import Pattern
-from graph.values import REAL, Clock, Integer, Kind, Shape, Spike, magnitude
+from graph.values import REAL, Clock, Integer, Kind, Shape, Spike, counts_site, magnitude
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,10 @@ class Concat(Op):
     arity: ClassVar[int | None] = None
     axis: int = 0
 
+    @property
+    def moves(self) -> bool:
+        return True
+
     def shape(self, *inputs: Shape) -> Shape:
         first, axis = inputs[0], self.axis % len(inputs[0])
         for other in inputs[1:]:
@@ -36,7 +40,7 @@ class Concat(Op):
         return (*first[:axis], sum(s[axis] for s in inputs), *first[axis + 1 :])
 
     def kind(self, *kinds: Kind) -> Kind:
-        return kinds[0] if isinstance(kinds[0], Spike) and len(set(kinds)) == 1 else REAL
+        return kinds[0] if counts_site(kinds[0]) and len(set(kinds)) == 1 else REAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,14 @@ class Reduce(Op):
     def _axes(self, rank: int) -> set[int]:
         return {a % rank for a in self.axes}
 
+    @property
+    def moves(self) -> bool:
+        return self.fn == "max"
+
+    @property
+    def carries(self) -> bool:
+        return True
+
     def shape(self, *inputs: Shape) -> Shape:
         axes = self._axes(len(inputs[0]))
         return tuple(1 if i in axes else n for i, n in enumerate(inputs[0]))
@@ -83,6 +95,14 @@ class Pool(Op):
     kernel: int = 2
     stride: int = 2
     padding: int = 0
+
+    @property
+    def moves(self) -> bool:
+        return self.fn == "max"
+
+    @property
+    def carries(self) -> bool:
+        return True
 
     def shape(self, *inputs: Shape) -> Shape:
         channels, *lengths = inputs[0]
@@ -105,6 +125,14 @@ class Upsample(Op):
     factor: int = 2
     mode: str = "bilinear"
 
+    @property
+    def moves(self) -> bool:
+        return self.mode == "nearest"
+
+    @property
+    def carries(self) -> bool:
+        return True
+
     def shape(self, *inputs: Shape) -> Shape:
         channels, *lengths = inputs[0]
         return (channels, *(n * self.factor for n in lengths))
@@ -123,6 +151,14 @@ class Downsample(Op):
 
     divisor: int
     mode: str = "bilinear"
+
+    @property
+    def moves(self) -> bool:
+        return not self.averages
+
+    @property
+    def carries(self) -> bool:
+        return True
 
     def shape(self, *inputs: Shape) -> Shape:
         channels, *lengths = inputs[0]
@@ -220,13 +256,15 @@ class Expand(Keep, Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Decode(Op):
-    """stepped -> once: the mean over the T steps. Of spikes: a count over T, so an integer and no longer an event."""
+    """stepped -> once: the mean over the T steps; of counts (``count``) their sum: an integer and no longer an event."""
 
     steps: int
+    fn: Literal["mean", "count"] = "mean"
 
     def clock(self, *clocks: Clock) -> Clock:
         return Clock.ONCE
 
     def kind(self, *kinds: Kind) -> Kind:
         bound = magnitude(kinds[0])
-        return REAL if bound is None else Integer(bound * self.steps)
+        spike = kinds[0] if isinstance(kinds[0], Spike) else None
+        return REAL if bound is None else Integer(bound * self.steps, spike)

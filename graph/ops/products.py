@@ -106,12 +106,16 @@ class Add(Op):
 
     arity: ClassVar[int | None] = 2
 
+    @property
+    def carries(self) -> bool:
+        return True
+
     def shape(self, *inputs: Shape) -> Shape:
         return broadcast(*inputs)
 
     def kind(self, *kinds: Kind) -> Kind:
         a, b = kinds
-        scales = {getattr(k, "scale", None) for k in kinds}
-        if None in scales or len(scales) > 1:
+        sites = {getattr(k, "site", None) for k in kinds}
+        if None in sites or len(sites) > 1:
             return REAL
         return Integer((magnitude(a) or 0) + (magnitude(b) or 0))

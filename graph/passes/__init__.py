@@ -7,6 +7,7 @@ from graph.passes.fold import Folding, fold
 from graph.passes.lint import Finding, Lint, lint
 from graph.passes.released import released
 from graph.passes.spikify import SpikeSpec, spikify
+from graph.passes.units import bare, counts_of, with_units
 
 __all__ = [
     "Cost",
@@ -14,11 +15,14 @@ __all__ = [
     "Folding",
     "Lint",
     "SpikeSpec",
+    "bare",
     "cost",
+    "counts_of",
     "driven_macs",
     "fold",
     "lint",
     "released",
     "spikify",
     "synchronise",
+    "with_units",
 ]

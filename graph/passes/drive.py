@@ -17,5 +17,5 @@ def driven_macs(graph: Graph) -> dict[str, int]:
     for node in graph.nodes.values():
         kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
         if isinstance(kind, Spike):
-            driven[kind.scale] = driven.get(kind.scale, 0) + macs[node.name]
+            driven[kind.site] = driven.get(kind.site, 0) + macs[node.name]
     return driven

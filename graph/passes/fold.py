@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from graph.graph import WEIGHTED, Graph, empty_like
 from graph.infer import infer
 from graph.ops import Drop, Expand, Firing, Norm, Output
+from graph.passes.units import bare, with_units
 from graph.values import Spike
 
 
@@ -26,7 +27,7 @@ class Folding:
 
 def _sites_fed(graph: Graph, readers: dict[str, list[str]], name: str) -> list[str]:
     """The sites that read a value, at once or repeated over the steps; none if anything else does, or has a norm."""
-    found: list[str] = []
+    fed: list[str] = []
     for reader in readers[name]:
         op = graph[reader].op
         if isinstance(op, Expand):
@@ -35,8 +36,8 @@ def _sites_fed(graph: Graph, readers: dict[str, list[str]], name: str) -> list[s
             behind = [reader] if isinstance(op, Firing) and op.site is not None and op.site.norm is None else []
         if not behind:
             return []
-        found += behind
-    return found
+        fed += behind
+    return fed
 
 
 def plan(graph: Graph) -> Folding:
@@ -57,13 +58,14 @@ def plan(graph: Graph) -> Folding:
     steps = {}
     for name, node in graph.nodes.items():
         kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
-        if isinstance(kind, Spike) and graph[kind.scale].op.site.learn:  # type: ignore[attr-defined]
-            steps[name] = kind.scale
+        if isinstance(kind, Spike) and graph[kind.site].op.site.learn:  # type: ignore[attr-defined]
+            steps[name] = kind.site
     return Folding(into_weights, into_sites, steps)
 
 
 def fold(graph: Graph) -> tuple[Graph, Folding]:
     """The inference graph and the plan by which the numbers follow it."""
+    graph = bare(graph)
     folding = plan(graph)
     gone = set(folding.into_weights) | set(folding.into_sites.values())
     widened = set(folding.into_weights.values())
@@ -82,4 +84,4 @@ def fold(graph: Graph) -> tuple[Graph, Folding]:
             continue
         alias[name] = out(name, op, *(alias[a] for a in node.args), weights=node.weights)
     out.outputs = {k: alias[v] for k, v in graph.outputs.items() if v in alias}
-    return out.pruned(), folding
+    return with_units(out.pruned()), folding

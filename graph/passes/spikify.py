@@ -9,10 +9,14 @@ a residual stream) gets an identity site, signed. ``Gate`` becomes a neuron; ``S
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log2
+from typing import Literal
 
+from common.choices import check_choices
+from common.words import not_among
 from graph.graph import Graph, empty_like
+from graph.neuron import Neuron
 from graph.ops import (
     Act,
     Conv,
@@ -39,24 +43,37 @@ from graph.ops import (
     View,
 )
 from graph.passes.clocks import synchronise
+from graph.passes.units import with_units
 
 PREFIX = "sites."
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeSpec:
-    """``levels`` D and ``steps`` T of every neuron; ``norm``: batch norm in front of identity sites ("batch" or
+    """``neuron`` of every site, but for those whose value's name begins with a prefix in ``neurons``; ``steps`` T;
+    ``norm``: batch norm in front of identity sites ("batch" or
     "none"); ``residual``: "real" keeps an Act that feeds a residual real on that edge, "spike" does not; ``score``:
     "count" or "linear"; ``signed``: identity sites may fire negative counts; ``analog``: weighted ops that stay real.
     """
 
-    levels: int = 4
+    neuron: Neuron = field(default_factory=Neuron)
+    neurons: tuple[tuple[str, Neuron], ...] = ()
     steps: int = 1
-    norm: str = "none"
-    residual: str = "real"
-    score: str = "count"
+    norm: Literal["none", "batch"] = "none"
+    residual: Literal["real", "spike"] = "real"
+    score: Literal["count", "linear"] = "count"
     signed: bool = True
     analog: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_choices(self, "spikes")
+        if self.steps < 1:
+            raise ValueError(f"neuron.steps is {self.steps}, expected at least 1")
+
+    def neuron_at(self, value: str) -> Neuron:
+        """The neuron of the longest prefix that fits."""
+        fitting = [(prefix, neuron) for prefix, neuron in self.neurons if f"{value}.".startswith(f"{prefix}.")]
+        return max(fitting, key=lambda pair: len(pair[0]))[1] if fitting else self.neuron
 
 
 def _keeps_spikes(op: Op) -> bool:
@@ -89,10 +106,10 @@ class _Rewrite:
 
     def _node(self, name: str, op: Op, args: tuple[str, ...]) -> str:
         if isinstance(op, Gate):
-            return self._fire(name, op, args[0], signed=False, step=1.0 / self.spec.levels)
+            return self._fire(name, op, args[0], signed=False, step=1.0 / self.spec.neuron_at(name).levels)
         if isinstance(op, Score):
             return self._fire(
-                name, self._counting(name, op), args[0], signed=False, step=_power_of_two(self._step(op.ceiling))
+                name, self._counting(name, op), args[0], signed=False, step=_power_of_two(self._step(name, op.ceiling))
             )
         if isinstance(op, Act) and self.spec.residual == "spike":
             return self._spike(name)
@@ -134,15 +151,16 @@ class _Rewrite:
             twin = self.real.get(value)
             made = twin if twin and self.out[twin].args == (inner,) else self.out(f"{PREFIX}{value}", op, inner)
         elif isinstance(op, Act):
-            made = self._fire(value, op, node.args[0], signed=op.fn != "relu", step=self._step(op.ceiling))
+            made = self._fire(value, op, node.args[0], signed=op.fn != "relu", step=self._step(value, op.ceiling))
         else:
             made = self._identity(value)
         self.spiking[value] = made
         return made
 
-    def _step(self, ceiling: float) -> float:
+    def _step(self, value: str, ceiling: float) -> float:
         """The value of one count: D counts reach the ceiling. One binary spike counts as one."""
-        return ceiling / self.spec.levels if ceiling and self.spec.levels > 1 else 1.0
+        levels = self.spec.neuron_at(value).levels
+        return ceiling / levels if ceiling and levels > 1 else 1.0
 
     def _counting(self, value: str, op: Score) -> Score:
         """A softmax becomes counts under a fixed power of two in place of its row sum."""
@@ -175,7 +193,7 @@ class _Rewrite:
         axis = getattr(op, "axis", -1)
         site = Site(
             name=name,
-            levels=self.spec.levels,
+            neuron=self.spec.neuron_at(value),
             signed=signed and self.spec.signed,
             norm=norm,
             step=step,
@@ -226,8 +244,8 @@ def _fix_product_steps(graph: Graph) -> Graph:
 
 def spikify(graph: Graph, spec: SpikeSpec | None = None) -> Graph:
     spec = spec or SpikeSpec()
-    unknown = [a for a in spec.analog if a not in graph]
-    if unknown:
-        raise ValueError(f"analog names {unknown}, which the graph '{graph.name}' does not have")
+    for name in spec.analog:
+        if name not in graph:
+            raise ValueError(not_among("spikes.analog", name, graph))
     rewritten = _fix_product_steps(_Rewrite(graph, spec).run())
-    return synchronise(rewritten, spec.steps)
+    return with_units(synchronise(rewritten, spec.steps))

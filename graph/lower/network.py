@@ -1,0 +1,139 @@
+"""``Network``: a module that owns its graph, its dialect and what it is for; ``Scope``: a part of it with its own code.
+
+Scopes are submodules under the graph's own names, to read, to wrap (FSDP, activation checkpoints) and to print. Sites
+stand in one place, ``sites``, whatever scope runs them: a scope borrows them, so that their parameters have one name.
+"""
+
+from __future__ import annotations
+
+import linecache
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from graph.dialect import Call, Dialect
+from graph.graph import Graph, Node
+from graph.ops import Firing, Output, Scaled
+from graph.passes.units import counts_of
+from graph.task import Task
+from graph.values import ONE, Unit
+
+_NUMBERS = count()
+
+
+def put(owner: nn.Module, path: str, part: nn.Module | nn.Parameter) -> None:
+    """Register a module or a parameter at a dotted path, with plain modules in between."""
+    *between, leaf = path.split(".")
+    for name in between:
+        if name not in owner._modules:
+            owner.add_module(name, nn.Module())
+        owner = owner.get_submodule(name)
+    if isinstance(part, nn.Parameter):
+        owner.register_parameter(leaf, part)
+    else:
+        owner.add_module(leaf, part)
+
+
+class Scope(nn.Module):
+    """Modules below a name, and the code that runs them; ``code`` is its source."""
+
+    code: str = ""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.__dict__["name"] = name
+
+    def compile(self, emitted: fx.Graph) -> None:  # type: ignore[override]
+        """The source of an fx graph as this scope's forward; tracebacks show its lines."""
+        python = emitted.python_code("self")
+        file = f"<scope {self.__dict__['name']} {next(_NUMBERS)}>"
+        linecache.cache[file] = (len(python.src), None, python.src.splitlines(keepends=True), file)
+        space = dict(python.globals)
+        exec(compile(python.src, file, "exec"), space)
+        self.__dict__["code"], self.__dict__["run"] = python.src, space["forward"]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__dict__["run"](self, *args, **kwargs)
+
+
+class Network(Scope):
+    """What ``lower`` makes. ``forward(**inputs)`` -> ``{output name: tensor}``."""
+
+    def __init__(
+        self, graph: Graph, dialect: Dialect, parts: dict[str, Any], lent: dict[str, str], task: Task
+    ) -> None:
+        super().__init__("".join(p.title() for p in graph.name.split("_")))
+        calls = {name: part for name, part in parts.items() if isinstance(part, Call)}
+        self.__dict__ |= {"graph": graph, "dialect": dialect, "task": task, "calls": calls, "lent": lent}
+
+    graph: Graph
+    dialect: Dialect
+    task: Task
+    calls: dict[str, Call]
+    lent: dict[str, str]
+
+    def share_sites(self) -> None:
+        sites = self._modules.get("sites")
+        for scope in self.modules():
+            if isinstance(scope, Scope) and scope is not self and sites is not None:
+                scope.__dict__["sites"] = sites
+
+    # ---- node by node -----------------------------------------------------------------------------------------------
+    def part(self, name: str) -> Any:
+        """The module, parameter or ``Call`` of a node."""
+        if name in self.calls:
+            return self.calls[name]
+        owner, _, leaf = self.graph[name].weights.rpartition(".")
+        return getattr(self.get_submodule(owner), leaf)
+
+    def unit(self, unit: Unit) -> Tensor | float:
+        value: Tensor | float = unit.factor
+        for site in unit.sites:
+            value = self.get_submodule(site).step * value  # type: ignore[union-attr, operator]
+        return value
+
+    def arguments(self, node: Node) -> tuple[str, ...]:
+        """What the node's part is given: a site that is lent a norm reads that norm's input."""
+        return self.graph[self.lent[node.name]].args if node.name in self.lent else node.args
+
+    def compute(self, node: Node, args: list[Tensor]) -> Tensor:
+        """A node's value from those of its ``arguments``; one node of ``forward``, bit for bit."""
+        if isinstance(node.op, Output):
+            return args[0]
+        part = self.part(node.name)
+        if isinstance(part, nn.Parameter):
+            return part.unsqueeze(0)
+        extra = {"unit": self.unit(node.op.unit)} if isinstance(node.op, Scaled) and node.op.unit != ONE else {}
+        if isinstance(part, Call):
+            value = part.fn(*([args] if part.star else args), *part.args, **part.kwargs, **extra)
+        else:
+            value = part(*args, **extra, **node.op.keywords())
+        return value  # type: ignore[no-any-return]
+
+    # ---- what it says of itself -------------------------------------------------------------------------------------
+    def counts(self) -> dict[str, float]:
+        """Value -> what one of its counts is worth, of everything in it that counts: n counts stand for n times this."""
+        return {name: float(self.unit(unit)) for name, unit in counts_of(self.graph).items()}
+
+    def kernels(self) -> dict[str, str]:
+        """Node -> the compiled kernel that it runs on, or why there is none; only of nodes that could have one."""
+        table: dict[str, str] = {}
+        for name, node in self.graph.nodes.items():
+            if isinstance(node.op, Firing) and node.op.site is not None:
+                fire = getattr(self.part(name), "fire", None)
+                table[name] = "none: compares only" if fire is None else fire.kernel
+            elif name in self.calls and self.calls[name].kernel:
+                table[name] = self.calls[name].kernel
+        return table
+
+    @torch.no_grad()
+    def predict(self, image: Any, sound: Any) -> Tensor:
+        """Mask logits [F, classes, H, W] of pictures and the sound of the same seconds, prepared as the task says."""
+        was_training = self.training
+        self.eval()
+        try:
+            return self(**self.task.prepared(image, sound))["mask"]  # type: ignore[no-any-return]
+        finally:
+            self.train(was_training)
