@@ -20,14 +20,14 @@ from experiments.bench.parity import Function, Tolerance, Work
 from kernels.ops import lif
 from snn.native import dynamics
 from snn.neurons import integrate_and_fire
-from snn.spec import NeuronSpec
+from graph.neuron import Neuron
 
 RESETS = ("hard", "soft")
 ROUGH = 4099  # neurons of the second parity check: not whole vectors
 GRADIENT = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}
 
 
-def currents(shape: tuple[int, ...], spec: NeuronSpec, options: Options, dtype: torch.dtype) -> Tensor:
+def currents(shape: tuple[int, ...], spec: Neuron, options: Options, dtype: torch.dtype) -> Tensor:
     """(2 k + 1) 2^-14 in (-1, 3), or half of that where the input is not decayed."""
     random = torch.Generator(options.device).manual_seed(0)
     k = torch.randint(-(2**13), 3 * 2**13, shape, generator=random, device=options.device)
@@ -35,7 +35,7 @@ def currents(shape: tuple[int, ...], spec: NeuronSpec, options: Options, dtype: 
     return ((2 * k + 1) * unit).to(dtype)
 
 
-def work(shape: tuple[int, ...], spec: NeuronSpec, options: Options, dtype: torch.dtype) -> Work:
+def work(shape: tuple[int, ...], spec: Neuron, options: Options, dtype: torch.dtype) -> Work:
     x = currents(shape, spec, options, dtype)
     return Work(inputs={"x": x.requires_grad_()}, grad=torch.randn_like(x))
 
@@ -47,7 +47,7 @@ def rough(steps: int, options: Options, dtype: torch.dtype) -> Work:
     return Work(inputs={"x": x.requires_grad_()}, grad=torch.randn_like(x))
 
 
-def ours(spec: NeuronSpec) -> Function:
+def ours(spec: Neuron) -> Function:
     numbers = dynamics(spec)
     return lambda x: lif(x, numbers)
 
@@ -57,7 +57,7 @@ def contests(options: Options) -> Iterator[Contest]:
         for name, peer in PEERS.items():
             if dtype not in peer.dtypes:
                 continue
-            spec = peer.spec(NeuronSpec(kind="lif", steps=steps, levels=1, reset=reset))
+            spec = peer.spec(Neuron(kind="lif", steps=steps, levels=1, reset=reset))
             size = steps * neurons * dtype.itemsize
             yield Contest(
                 op="lif",

@@ -21,7 +21,7 @@ from experiments.bench.parity import Function, Tolerance, Work
 from kernels.ops import lif
 from snn.native import dynamics
 from snn.neurons import integrate_and_fire
-from snn.spec import NeuronSpec
+from graph.neuron import Neuron
 
 CHANNELS, SIDE = 64, 28
 EPS = 0.125
@@ -42,7 +42,7 @@ def short(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float32 else (x * 8).round() / 8
 
 
-def work(shape: tuple[int, ...], residual: bool, spec: NeuronSpec, options: Options, dtype: torch.dtype) -> Work:
+def work(shape: tuple[int, ...], residual: bool, spec: Neuron, options: Options, dtype: torch.dtype) -> Work:
     x = short(currents(shape, spec, options, dtype))
     random = torch.Generator(options.device).manual_seed(2)
     power = torch.randint(-2, 1, (2, CHANNELS), generator=random, device=options.device)
@@ -59,7 +59,7 @@ def affine(gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
     return scale, beta - mean * scale
 
 
-def ours(spec: NeuronSpec) -> Function:
+def ours(spec: Neuron) -> Function:
     numbers = dynamics(spec)
 
     def run(x: Tensor, gamma: Tensor, beta: Tensor, residual: Tensor | None = None) -> Tensor:
@@ -78,7 +78,7 @@ def unfused(neuron: Function) -> Function:
     return run
 
 
-def reference(spec: NeuronSpec) -> Function:
+def reference(spec: Neuron) -> Function:
     def run(x: Tensor, gamma: Tensor, beta: Tensor, residual: Tensor | None = None) -> Tensor:
         scale, bias = (v[:, None, None] for v in affine(gamma, beta))
         current = x.float() * scale + bias
@@ -88,11 +88,11 @@ def reference(spec: NeuronSpec) -> Function:
     return run
 
 
-def _alone(spec: NeuronSpec) -> Function:
+def _alone(spec: Neuron) -> Function:
     return unfused(partial(lif, dynamics=dynamics(spec)))
 
 
-def _compiled(spec: NeuronSpec) -> Function:
+def _compiled(spec: Neuron) -> Function:
     return compiled(unfused(partial(integrate_and_fire, spec=spec)))
 
 
@@ -102,7 +102,7 @@ RIVALS = {"norm, then ours": _alone, "inductor, norm and reference": _compiled}
 def contests(options: Options) -> Iterator[Contest]:
     sizes = product(options.dtypes, options.steps, options.neurons, (False, True))
     for dtype, steps, neurons, residual in sizes:
-        spec = NeuronSpec(kind="lif", steps=steps, levels=1, reset="hard")
+        spec = Neuron(kind="lif", steps=steps, levels=1, reset="hard")
         shape = shape_of(steps, neurons)
         size = torch.Size(shape).numel() * dtype.itemsize
         for name, rival in RIVALS.items():

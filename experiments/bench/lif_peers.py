@@ -29,7 +29,7 @@ from torch import Tensor
 from experiments.bench.parity import Function
 from kernels.io_types import IO
 from snn.neurons import integrate_and_fire
-from snn.spec import NeuronSpec
+from graph.neuron import Neuron
 
 OLD_JELLY = "SPIKEAVS_PEER_SJ14"
 
@@ -72,12 +72,12 @@ def old_jelly_missing(device: str) -> str | None:
     return None if importlib.util.find_spec("cupy") else "CuPy (the extra 'cuda')"
 
 
-def _jelly_node(package: ModuleType, spec: NeuronSpec, **more: str) -> Function:
+def _jelly_node(package: ModuleType, spec: Neuron, **more: str) -> Function:
     neuron, surrogate = (importlib.import_module(f"{package.__name__}.{part}") for part in ("neuron", "surrogate"))
     return _jelly_function(neuron, surrogate, spec, **more)
 
 
-def _jelly_function(neuron: ModuleType, surrogate: ModuleType, spec: NeuronSpec, **more: str) -> Function:
+def _jelly_function(neuron: ModuleType, surrogate: ModuleType, spec: Neuron, **more: str) -> Function:
     node = neuron.LIFNode(
         tau=spec.tau,
         decay_input=spec.decay_input,
@@ -96,18 +96,18 @@ def _jelly_function(neuron: ModuleType, surrogate: ModuleType, spec: NeuronSpec,
     return run
 
 
-def spikingjelly(spec: NeuronSpec) -> Function:
+def spikingjelly(spec: Neuron) -> Function:
     """Which implementation a CUDA device gets is its own choice: Triton, unless it was built with native kernels."""
     return _jelly_node(imported("spikingjelly.activation_based"), spec)
 
 
-def old_spikingjelly(spec: NeuronSpec) -> Function:
+def old_spikingjelly(spec: Neuron) -> Function:
     base = "spikingjelly.activation_based"
     neuron = imported_from(os.environ[OLD_JELLY], f"{base}.neuron")
     return _jelly_function(neuron, neuron.surrogate, spec, backend="cupy")
 
 
-def snntorch(spec: NeuronSpec) -> Function:
+def snntorch(spec: Neuron) -> Function:
     """A module for one step, and a loop of our own: it has no other. A hard reset may come a step late: the membrane is
     set back before it is used. A soft one may not, or the threshold would not decay with the membrane."""
     hard = spec.reset == "hard"
@@ -130,7 +130,7 @@ def snntorch(spec: NeuronSpec) -> Function:
     return run
 
 
-def norse(spec: NeuronSpec) -> Function:
+def norse(spec: Neuron) -> Function:
     """``lif_box``: its neuron without a synaptic current, one step a call, and a loop of our own."""
     box, reset = (imported(f"norse.torch.functional.{part}") for part in ("lif_box", "reset"))
 
@@ -148,7 +148,7 @@ def norse(spec: NeuronSpec) -> Function:
     return run
 
 
-def eager(spec: NeuronSpec) -> Function:
+def eager(spec: Neuron) -> Function:
     return partial(integrate_and_fire, spec=spec)
 
 
@@ -158,11 +158,11 @@ def compiled(function: Function) -> Function:
     return torch.compile(function, fullgraph=True, dynamic=False)
 
 
-def inductor(spec: NeuronSpec) -> Function:
+def inductor(spec: Neuron) -> Function:
     return compiled(lambda x: integrate_and_fire(x, spec))
 
 
-def _as_it_is(spec: NeuronSpec) -> NeuronSpec:
+def _as_it_is(spec: Neuron) -> Neuron:
     return spec
 
 
@@ -170,18 +170,18 @@ def _as_it_is(spec: NeuronSpec) -> NeuronSpec:
 class Peer:
     """``missing``: why it cannot run on a device; ``spec``: the neuron that both run; ``dtypes``: those it has."""
 
-    make: Callable[[NeuronSpec], Function]
+    make: Callable[[Neuron], Function]
     missing: Callable[[str], str | None] = lambda device: None
-    spec: Callable[[NeuronSpec], NeuronSpec] = _as_it_is
+    spec: Callable[[Neuron], Neuron] = _as_it_is
     note: str = ""
     dtypes: tuple[torch.dtype, ...] = tuple(IO)
 
 
-def _like_snntorch(spec: NeuronSpec) -> NeuronSpec:
+def _like_snntorch(spec: Neuron) -> Neuron:
     return replace(spec, decay_input=False, detach_reset=spec.reset == "hard")
 
 
-def _like_norse(spec: NeuronSpec) -> NeuronSpec:
+def _like_norse(spec: Neuron) -> Neuron:
     return replace(spec, detach_reset=False, surrogate="triangle", alpha=1.0)
 
 

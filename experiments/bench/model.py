@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from ann import ANN, QANN
 from convert.fold import fold_network
@@ -22,14 +22,15 @@ from experiments.bench.contest import Options, with_times
 from experiments.bench.parity import Outcome, Tolerance, disagreement
 from experiments.bench.rows import FAILED, Row
 from experiments.bench.timing import interleaved
+from graph.neuron import Neuron
 from graph.dialect import Dialect
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import build
 from graph.passes import SpikeSpec, spikify
 from kernels.selection import BACKEND_OF, VARIABLE
 from layers.site import SpikeSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 FRAMES = 16
 WITHOUT = "torch"
@@ -46,11 +47,11 @@ class Network:
 
 
 def _binary(graph: Graph) -> Graph:
-    return spikify(graph, SpikeSpec(levels=1, steps=4, signed=False))
+    return spikify(graph, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=4, signed=False))
 
 
 def _snn(**spec: str | int) -> Callable[[], Dialect]:
-    return lambda: SNN(NeuronSpec(**spec))  # type: ignore[arg-type]
+    return lambda: SNN  # type: ignore[arg-type]
 
 
 NETWORKS = {
@@ -75,7 +76,7 @@ def kernels(choice: str) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
-def lowered(network: Network, choice: str, device: str) -> fx.GraphModule:
+def lowered(network: Network, choice: str, device: str) -> Network:
     torch.manual_seed(0)
     with kernels(choice):
         module = lower(network.graph(build("miavs", "tiny").pruned(["mask"])), network.dialect())
@@ -89,7 +90,7 @@ def batch_of(frames: int, device: str) -> Batch:
     return {name: torch.randn(shape, generator=random).to(device) for name, shape in shapes.items()}
 
 
-def wake(module: fx.GraphModule, batch: Batch) -> None:
+def wake(module: Network, batch: Batch) -> None:
     """Steps of half a standard deviation, a power of two, site after site: as it is initialised, no spike of a binary
     network reaches its mask, and nothing would be compared."""
 
@@ -104,7 +105,7 @@ def wake(module: fx.GraphModule, batch: Batch) -> None:
         handle.remove()
 
 
-def leave_borders(module: fx.GraphModule) -> None:
+def leave_borders(module: Network) -> None:
     """A fresh deformable layer samples exactly on the borders of cells, where the gradient of a location jumps and
     rounding would decide which side is taken. Three tenths of a pixel further it is one number."""
     for name, parameter in module.named_parameters():
@@ -117,7 +118,7 @@ def probe_like(mask: Tensor) -> Tensor:
     return torch.randn(mask.shape, generator=random).to(mask.device)
 
 
-def step(module: fx.GraphModule, batch: Batch, probe: Tensor | None = None) -> Outcome:
+def step(module: Network, batch: Batch, probe: Tensor | None = None) -> Outcome:
     """The mask, and every parameter's gradient, new in every step. Biases are left out of what is compared: in front of
     a norm their gradient is zero, and what is found is rounding."""
     mask = module(**batch)["mask"]
@@ -165,7 +166,7 @@ def _accounting(name: str, network: Network, options: Options) -> list[Row]:
     if not network.accounted or options.device != "cpu" or options.only not in row.case:
         return []
     torch.set_num_threads(1)
-    folded = fold_network(lowered(network, BACKEND_OF["cpu"], "cpu").eval(), network.dialect())
+    folded = fold_network(lowered(network, BACKEND_OF["cpu"], "cpu").eval())
     (times,) = interleaved("cpu", [partial(account, folded, [batch_of(1, "cpu")])], options.repeats)
     return [with_times(row, times)]
 

@@ -12,14 +12,14 @@ from math import sqrt
 
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from ann import ANN
 from ann.checkpoints.av2ts import CORE
 from experiments.parity.cases import FRAMES, Array, Case, Check, Outputs, spread
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import spec_of
 from graph.models.av2ts import AV2TSSpec, core
 from graph.ops import Input
@@ -50,7 +50,7 @@ def _features(g: Graph, prefix: str, spec: AV2TSSpec) -> list[str]:
     return [g(f"{prefix}{n}", Input(dims=shape)) for n, shape in zip(STAGES, shapes, strict=True)]
 
 
-def network(spec_name: str, size: int) -> fx.GraphModule:
+def network(spec_name: str, size: int) -> Network:
     """The core on given features, with what is probed as further outputs."""
     spec = spec_of("av2ts", spec_name, image=size)
     g = Graph(name="av2ts_core")

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from graph.lower import Network
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann.checkpoints.keymap import KeyMap
 
@@ -41,7 +42,7 @@ class Case:
     """``module(size)``: our network for images of that many pixels, lowered, with every output that is compared.
     ``inputs(random, size)``: drawn in the official order from the seed's stream. ``checks``: array name -> check."""
 
-    module: Callable[[int], fx.GraphModule]
+    module: Callable[[int], Network]
     keys: KeyMap
     checks: Mapping[str, Check]
     inputs: Callable[[np.random.RandomState, int], dict[str, Tensor]]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from torch import fx
 
 from ann import ANN
 from ann.checkpoints import etavs
 from experiments.parity.cases import Case, Check, image_and_sound, mean_std
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import build, spec_of
 
 CHECKS = {
@@ -18,7 +17,7 @@ CHECKS = {
 }
 
 
-def network(spec: str, size: int) -> fx.GraphModule:
+def network(spec: str, size: int) -> Network:
     return lower(build("etavs", spec_of("etavs", spec, image=size)), ANN, ["mask"])
 
 

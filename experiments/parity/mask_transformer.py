@@ -7,16 +7,16 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN
 from ann.checkpoints import avsegformer, miavs
 from experiments.parity.cases import Array, Case, Check, Outputs, image_and_sound, mean_std
 from experiments.parity.published_order import contiguous_inputs, sampling_at_once, torch_attention
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import build, spec_of
 from graph.passes import released
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 READ_FEATURES = (
     *(f"backbone.stages.{stage}.downsample.proj" for stage in (1, 2, 3)),
@@ -24,13 +24,13 @@ READ_FEATURES = (
 )
 
 
-def network(family: str, backbone: str, size: int) -> fx.GraphModule:
+def network(family: str, backbone: str, size: int) -> Network:
     return lower(build(family, spec_of(family, "full", backbone=backbone, image=size)), ANN)
 
 
-def published_snn(size: int) -> fx.GraphModule:
+def published_snn(size: int) -> Network:
     spec = spec_of("miavs", "released", image=size)
-    module = lower(released(build("miavs", spec)), SNN(NeuronSpec(kind="ilif", steps=1, levels=4)))
+    module = lower(released(build("miavs", spec)), SNN)
     return contiguous_inputs(sampling_at_once(torch_attention(module, spec.heads)), READ_FEATURES)
 
 

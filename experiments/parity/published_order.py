@@ -9,7 +9,8 @@ otherwise; ours differs from it by 1e-6 where nothing is rounded to counts.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, fx, nn
+from graph.lower import Network
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from layers.deform_kernel import deform_sample_on
@@ -39,7 +40,7 @@ class TorchAttention(nn.Module):
         return found
 
 
-def torch_attention(module: fx.GraphModule, heads: int) -> fx.GraphModule:
+def torch_attention(module: Network, heads: int) -> Network:
     """Every attention of four projections becomes one call of torch's."""
     calls = {str(node.target): node for node in module.graph.nodes if node.op == "call_module"}
     for target, node in calls.items():
@@ -78,7 +79,7 @@ def sampled_at_once(
     return total.view(batch, -1, queries).transpose(1, 2).contiguous()
 
 
-def sampling_at_once(module: fx.GraphModule) -> fx.GraphModule:
+def sampling_at_once(module: Network) -> Network:
     for node in module.graph.nodes:
         if node.target is deform_sample_on:
             node.target, node.args = sampled_at_once, node.args[:5]
@@ -86,7 +87,7 @@ def sampling_at_once(module: fx.GraphModule) -> fx.GraphModule:
     return module
 
 
-def contiguous_inputs(module: fx.GraphModule, names: tuple[str, ...]) -> fx.GraphModule:
+def contiguous_inputs(module: Network, names: tuple[str, ...]) -> Network:
     for name in names:
         module.get_submodule(name).register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
     return module

@@ -11,8 +11,8 @@ from experiments.bench.command import main
 from experiments.bench.contest import Options
 from experiments.bench.parity import disagreement
 from experiments.bench.rows import read
+from graph.neuron import Neuron
 from snn.neurons import integrate_and_fire
-from snn.spec import NeuronSpec
 
 TINY = ["--neurons", "96", "--steps", "4", "--repeats", "1", "--threads", "1"]
 FLOAT = torch.float32
@@ -46,7 +46,7 @@ def test_a_peer_is_our_function(name, reset):
     peer = lif_peers.PEERS[name]
     if peer.missing("cpu"):
         pytest.skip(peer.missing("cpu"))
-    spec = peer.spec(NeuronSpec(kind="lif", steps=8, levels=1, reset=reset))
+    spec = peer.spec(Neuron(kind="lif", steps=8, levels=1, reset=reset))
     work = lif.work((8, 500), spec, Options(), FLOAT)
     expected = work.outcome(partial(integrate_and_fire, spec=spec))
     assert 0.05 < float(expected["the output"].mean()) < 0.9
@@ -57,7 +57,7 @@ def test_a_peer_is_our_function(name, reset):
 
 @pytest.mark.slow
 def test_inductor_is_our_function():
-    spec = NeuronSpec(kind="lif", steps=4, levels=1, reset="hard")
+    spec = Neuron(kind="lif", steps=4, levels=1, reset="hard")
     work = lif.work((4, 500), spec, Options(), FLOAT)
     expected = work.outcome(partial(integrate_and_fire, spec=spec))
     with warnings.catch_warnings():
@@ -117,7 +117,7 @@ def test_a_peer_that_is_another_function_is_not_timed(bench, monkeypatch):
 
 
 def test_at_the_threshold_a_peer_may_be_another_function():
-    spec = NeuronSpec(kind="lif", steps=1, levels=1, reset="hard", decay_input=False)
+    spec = Neuron(kind="lif", steps=1, levels=1, reset="hard", decay_input=False)
     peer = lif_peers.PEERS["snntorch"]
     if peer.missing("cpu"):
         pytest.skip(peer.missing("cpu"))

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import product
 
 import torch
+from snn.spec import CHOICES, Neuron
 from torch import Tensor
 
+from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
 from kernels.ops import lif_op
 from snn.native import dynamics
 from snn.neurons import at_rest, integer_lif_from, integrate_and_fire_from, signed_integrate_and_fire_from
-from snn.spec import CHOICES, NeuronSpec
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 STEPS = (1, 3, 4, 8, 17)
@@ -27,7 +28,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.float16: 2.0**-10, torch.bfloat16: 2.0**
 @dataclass(frozen=True)
 class Case:
     dtype: torch.dtype
-    spec: NeuronSpec
+    spec: Neuron
     signed: bool = False
     membrane: bool = False  # start from a given one, and give the last one back
     learnt: bool = False  # 1/tau is a tensor with a gradient
@@ -48,7 +49,7 @@ def binary_cases() -> list[Case]:
     grid = product(DTYPES, ("soft", "hard"), (True, False), CHOICES["surrogate"])
     for n, (dtype, reset, detach, surrogate) in enumerate(grid):
         kind = ("lif", "lif", "if")[n % 3]
-        spec = NeuronSpec(
+        spec = Neuron(
             kind=kind,
             steps=STEPS[n % 5],
             levels=1,
@@ -79,7 +80,7 @@ def counting_cases() -> list[Case]:
     return [
         Case(
             dtype,
-            NeuronSpec(kind="ilif", steps=STEPS[1 + n % 4], levels=4, tau=2.0, detach_reset=detach),
+            Neuron(kind="ilif", steps=STEPS[1 + n % 4], levels=4, tau=2.0, detach_reset=detach),
             signed,
             n % 2 == 0,
         )

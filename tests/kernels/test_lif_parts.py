@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
 from kernels.ops import lif, lif_with_membrane
 from snn.modules import NEURONS
 from snn.native import dynamics
 from snn.neurons import at_rest, integer_lif, integrate_and_fire, integrate_and_fire_from
-from snn.spec import NeuronSpec
 
-SPEC = NeuronSpec(kind="lif", steps=3, levels=1, tau=1.7, threshold=0.9, surrogate="sigmoid", alpha=4.0)
-COUNTS = NeuronSpec(kind="ilif", steps=3, levels=4, tau=1.7)
+SPEC = Neuron(kind="lif", steps=3, levels=1, tau=1.7, threshold=0.9, surrogate="sigmoid", alpha=4.0)
+COUNTS = Neuron(kind="ilif", steps=3, levels=4, tau=1.7)
 SHAPES = {"images": (3, 2, 5, 7, 3), "wide": (3, 2, 24, 16, 16), "tokens": (3, 2, 37, 12), "one channel": (3, 4, 1, 9)}
 
 
@@ -127,7 +127,7 @@ def test_bytes_of_counts_keep_their_sign():
 
 def test_a_membrane_carries_on():
     """Two calls of 4 steps are one of 8."""
-    spec = NeuronSpec(kind="lif", steps=8, levels=1)
+    spec = Neuron(kind="lif", steps=8, levels=1)
     x = torch.randn(8, 33, generator=torch.Generator().manual_seed(7)) + 0.7
     whole, end = integrate_and_fire_from(x, at_rest(x, spec), spec)
     first, between = lif_with_membrane(x[:4], dynamics(spec))
@@ -147,7 +147,7 @@ NUMBERS = st.floats(-4.0, 4.0, width=32)
     values=st.lists(NUMBERS, min_size=3, max_size=30),
 )
 def test_any_numbers_fire_alike(tau, threshold, v_reset, v_init, alpha, values):
-    spec = NeuronSpec(
+    spec = Neuron(
         kind="lif",
         steps=3,
         levels=1,
@@ -169,8 +169,8 @@ def test_any_numbers_fire_alike(tau, threshold, v_reset, v_init, alpha, values):
 def test_a_module_is_its_reference(kind):
     """What the networks run: the same spikes with and without kernels, through time and on a site."""
     levels = 4 if kind == "ilif" else 1
-    mine = NEURONS[kind](NeuronSpec(kind=kind, steps=4, levels=levels))
-    plain = NEURONS[kind](NeuronSpec(kind=kind, steps=4, levels=levels, backend="torch"))
+    mine = NEURONS[kind](Neuron(kind=kind, steps=4, levels=levels))
+    plain = NEURONS[kind](Neuron(kind=kind, steps=4, levels=levels, backend="torch"))
     assert mine.kernel_on and not plain.kernel_on
     x, step = torch.randn(8, 6, 5, 5, generator=torch.Generator().manual_seed(8)) + 0.5, torch.tensor(0.4)
     assert torch.equal(mine(x), plain(x))

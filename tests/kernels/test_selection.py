@@ -7,10 +7,10 @@ import logging
 import pytest
 import torch
 
+from graph.neuron import Neuron
 from kernels import cpu_backend, cupy_backend, selection
 from kernels.selection import VARIABLE, Selection
 from snn.modules import NEURONS
-from snn.spec import NeuronSpec
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_an_unknown_word_names_the_nearest(monkeypatch):
 
 def test_a_neuron_keeps_what_it_was_built_with(machine, monkeypatch):
     machine(compiler=True, gpu=False, cupy=False)
-    spec = NeuronSpec(kind="lif", steps=4, levels=1)
+    spec = Neuron(kind="lif", steps=4, levels=1)
     before = NEURONS["lif"](spec)
     monkeypatch.setenv(VARIABLE, "torch")
     after = NEURONS["lif"](spec)

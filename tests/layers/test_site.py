@@ -5,13 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graph.neuron import Neuron
 from graph.ops import Act, Gate, Norm, Score, Site
 from layers.quantise import ClipRound
 from layers.site import FoldedSite, SpikeSite, ThresholdSite, gain_shift_scale
 
 
 def make(op=Act, *, levels=4, signed=False, step=0.5, **kw) -> SpikeSite:
-    chosen = op(site=Site(name="s", levels=levels, signed=signed, step=step, channels=6, axis=-1, **kw))
+    chosen = op(site=Site(name="s", neuron=Neuron(levels=levels), signed=signed, step=step, channels=6, axis=-1, **kw))
     return SpikeSite(chosen, ClipRound(levels, signed))
 
 
@@ -85,7 +86,7 @@ def test_a_score_is_scaled_after_counting():
 @pytest.mark.parametrize("signed", [False, True])
 def test_thresholds_count_as_loops_do(axis, signed):
     site = ThresholdSite(
-        Act(axis=axis, site=Site(name="s", levels=3, signed=signed, channels=4, axis=axis, folded=True))
+        Act(axis=axis, site=Site(name="s", neuron=Neuron(levels=3), signed=signed, channels=4, axis=axis, folded=True))
     )
     random = torch.Generator().manual_seed(2)
     site.sign.copy_(torch.tensor([1.0, -1.0, 1.0, -1.0]))
@@ -107,14 +108,14 @@ def test_thresholds_count_as_loops_do(axis, signed):
 
 
 def test_a_tie_crosses_the_threshold():
-    site = ThresholdSite(Act(axis=-1, site=Site(name="s", levels=1, channels=1, axis=-1, folded=True)))
+    site = ThresholdSite(Act(axis=-1, site=Site(name="s", neuron=Neuron(levels=1), channels=1, axis=-1, folded=True)))
     site.upper.fill_(0.5)
     assert site(torch.tensor([[0.5]])).item() == 1 and site(torch.tensor([[0.4999]])).item() == 0
 
 
 @pytest.mark.parametrize("axis", [0, -1])
 def test_a_folded_site_integrates_the_affine(axis):
-    op = Act(axis=axis, site=Site(name="s", levels=4, signed=True, channels=4, axis=axis, folded=True))
+    op = Act(axis=axis, site=Site(name="s", neuron=Neuron(levels=4), signed=True, channels=4, axis=axis, folded=True))
     site = FoldedSite(op, ClipRound(4, True))
     random = torch.Generator().manual_seed(3)
     for name in ("bias", "theta"):

@@ -5,16 +5,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graph.neuron import Neuron
 from layers.quantise import ClipRound
 from snn.modules import NEURONS, IntegerLIF, Neuron
 from snn.neurons import integer_lif, integrate_and_fire, signed_integrate_and_fire
-from snn.spec import NeuronSpec
 
 X = 2 * torch.randn(6, 11, 3, generator=torch.Generator().manual_seed(0))
 
 
-def spec(kind: str, **kw) -> NeuronSpec:
-    return NeuronSpec(kind=kind, steps=6, levels=4 if kind == "ilif" else 1, **kw)
+def spec(kind: str, **kw) -> Neuron:
+    return Neuron(kind=kind, steps=6, levels=4 if kind == "ilif" else 1, **kw)
 
 
 def run(kind: str, x: torch.Tensor, signed: bool = False, **kw) -> torch.Tensor:
@@ -40,7 +40,7 @@ def test_small_currents_add_up(run):
     """In bfloat16 the membrane would stop at one half, where its spacing is four times the current."""
     steps = 1500
     x = torch.full((steps, 1), 1e-3, dtype=torch.bfloat16)
-    assert run(x, NeuronSpec(kind="if", steps=steps, levels=1)).float().sum().item() == 1
+    assert run(x, Neuron(kind="if", steps=steps, levels=1)).float().sum().item() == 1
 
 
 @pytest.mark.parametrize("kind", sorted(NEURONS))
@@ -85,7 +85,7 @@ def test_integer_lif_counts(signed):
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 999))
 def test_integer_lif_at_one_step_is_the_quantiser(levels, signed, seed):
     x = (levels * torch.randn(1, 50, generator=torch.Generator().manual_seed(seed))).requires_grad_()
-    neuron = IntegerLIF(NeuronSpec(levels=levels), signed)
+    neuron = IntegerLIF(Neuron(levels=levels), signed)
     a, b = neuron(x), ClipRound(levels, signed)(x)
     assert torch.equal(a, b)
     assert torch.equal(torch.autograd.grad(a.sum(), x)[0], torch.autograd.grad(b.sum(), x)[0])
@@ -97,7 +97,7 @@ def test_if_from_half_a_threshold_rounds(steps, seed):
     x = 1.6 * torch.rand(60, generator=torch.Generator().manual_seed(seed)) - 0.3
     x = x[((steps * x) % 1 - 0.5).abs() > 1e-3]
     x = x[(steps * x > 0) | (steps * x < -0.5)]
-    one = NeuronSpec(kind="if", steps=steps, levels=1, v_init=0.5)
+    one = Neuron(kind="if", steps=steps, levels=1, v_init=0.5)
     found = integrate_and_fire(x.expand(steps, -1), one).sum(0)
     assert torch.equal(found, (steps * x).round().clamp(0, steps))
 
@@ -106,12 +106,12 @@ def test_if_from_half_a_threshold_rounds(steps, seed):
 def test_signed_if_rounds_both_ways(steps, seed):
     x = 2 * torch.rand(60, generator=torch.Generator().manual_seed(seed)) - 1
     x = x[((steps * x).abs() % 1 - 0.5).abs() > 1e-3]
-    one = NeuronSpec(kind="if", steps=steps, levels=1, v_init=0.5)
+    one = Neuron(kind="if", steps=steps, levels=1, v_init=0.5)
     assert torch.equal(signed_integrate_and_fire(x.expand(steps, -1), one).sum(0), (steps * x).round())
 
 
 def by_hand(x: list[float], **kw) -> list[float]:
-    one = NeuronSpec(kind="if", steps=len(x), levels=1, **kw)
+    one = Neuron(kind="if", steps=len(x), levels=1, **kw)
     return integrate_and_fire(torch.tensor(x)[:, None], one).flatten().tolist()
 
 
@@ -125,16 +125,16 @@ def test_resets_by_hand():
 
 
 def test_thresholds_scale():
-    big = NeuronSpec(kind="lif", steps=6, levels=1, threshold=3.0)
-    unit = NeuronSpec(kind="lif", steps=6, levels=1)
+    big = Neuron(kind="lif", steps=6, levels=1, threshold=3.0)
+    unit = Neuron(kind="lif", steps=6, levels=1)
     assert torch.equal(
-        integrate_and_fire(4 * X, NeuronSpec(kind="lif", steps=6, levels=1, threshold=4.0)), integrate_and_fire(X, unit)
+        integrate_and_fire(4 * X, Neuron(kind="lif", steps=6, levels=1, threshold=4.0)), integrate_and_fire(X, unit)
     )
     assert integrate_and_fire(X, big).sum() < integrate_and_fire(X, unit).sum()
 
 
 def test_integer_lif_remembers_what_was_cut_off():
-    found = integer_lif(torch.tensor([[6.0], [0.0], [0.0]]), NeuronSpec(steps=3, levels=4, tau=2.0))
+    found = integer_lif(torch.tensor([[6.0], [0.0], [0.0]]), Neuron(steps=3, levels=4, tau=2.0))
     assert found.flatten().tolist() == [4, 1, 0]  # (6 - 4) / 2 = 1
 
 

@@ -1,11 +1,12 @@
-"""``NeuronSpec`` refuses what cannot be, and says what could."""
+"""``Neuron`` refuses what cannot be, and says what could."""
 
 from dataclasses import FrozenInstanceError
 
 import pytest
 
+from graph.neuron import Neuron
 from graph.ops import Act, Site
-from snn import SNN, NeuronSpec
+from snn import SNN
 from snn.modules import NEURONS
 
 
@@ -29,28 +30,28 @@ from snn.modules import NEURONS
 )
 def test_refusals(fields, reason):
     with pytest.raises(ValueError, match=reason):
-        NeuronSpec(**fields)
+        Neuron(**fields)
 
 
 @pytest.mark.parametrize("fields", [{}, {"kind": "if", "levels": 1, "tau": 0.5}, {"tau": 1.0}, {"steps": 4}])
 def test_what_is_allowed(fields):
-    assert NeuronSpec(**fields).reset == "soft"
+    assert Neuron(**fields).reset == "soft"
 
 
 def test_hard_reset_cannot_be_signed():
     for kind, neuron in NEURONS.items():
-        spec = NeuronSpec(kind=kind, levels=4 if kind == "ilif" else 1, reset="hard")
+        spec = Neuron(kind=kind, levels=4 if kind == "ilif" else 1, reset="hard")
         with pytest.raises(ValueError, match="signed site"):
             neuron(spec, True)
         neuron(spec, False)
 
 
 def test_a_site_with_other_levels_is_refused():
-    op = Act(site=Site(name="sites.a", levels=2, channels=3))
+    op = Act(site=Site(name="sites.a", neuron=Neuron(levels=2), channels=3))
     with pytest.raises(ValueError, match=r"'sites.a' has 2 levels, the neuron has 4"):
-        SNN(NeuronSpec()).table[Act](op)
+        SNN.table[Act](op)
 
 
 def test_it_is_frozen():
     with pytest.raises(FrozenInstanceError):
-        NeuronSpec().steps = 3  # type: ignore[misc]
+        Neuron().steps = 3  # type: ignore[misc]
