@@ -23,8 +23,8 @@ from experiments.run_folder import (
 from experiments.settings import ConvertSettings, RunSettings, SnnSettings
 from experiments.trainer import Stopped, Trainer
 from graph.lower import Network
+from graph.lower.files import graph_file
 from graph.passes import fold, lint
-from graph.serial import dumps
 
 # What may differ between a run and its continuation without changing its numbers.
 FREE = ("resume", "overwrite", "run", "train.stop_after", "train.save_every", "train.log_every", "data.workers")
@@ -57,7 +57,7 @@ def open_run(settings: RunSettings) -> Path:
 
 def train_network(settings: RunSettings, folder: Path, module: Network, label: str) -> float:
     """Train in place; -> seconds. A deliberate stop is reported as how to go on."""
-    write_text(folder / "graph.json", dumps(module.graph))
+    write_text(folder / "graph.json", graph_file(module))
     trainer = Trainer(settings, folder, module, split(settings.data, "train"))
     if settings.resume:
         trainer.restore()

@@ -22,11 +22,11 @@ from experiments.bench.contest import Options, with_times
 from experiments.bench.parity import Outcome, Tolerance, disagreement
 from experiments.bench.rows import FAILED, Row
 from experiments.bench.timing import interleaved
-from graph.neuron import Neuron
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.models import build
+from graph.neuron import Neuron
 from graph.passes import SpikeSpec, spikify
 from kernels.selection import BACKEND_OF, VARIABLE
 from layers.site import SpikeSite

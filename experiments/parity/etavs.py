@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-
 from ann import ANN
 from ann.checkpoints import etavs
 from experiments.parity.cases import Case, Check, image_and_sound, mean_std

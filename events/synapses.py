@@ -1,4 +1,4 @@
-"""Which synapses an event reaches in a convolution, as slices; and the dense input layers, tap by tap. Numpy."""
+"""A weighted op, event by event: each event adds, or takes off, one weight for every synapse that it reaches."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convert.event_ops import Array
-from graph.ops import Conv
+from events.events import Events
+from graph.ops import Array, Conv, Linear
 
 Reach = tuple[slice, slice]  # (output positions, kernel taps) reached from one input position along one axis
 
@@ -45,7 +45,7 @@ def _as_slice(values: tuple[int, ...]) -> slice:
     return slice(values[0], None if stop < 0 else stop, step)
 
 
-def conv_event_plan(op: Conv, shape: tuple[int, ...], weight: Array) -> ConvPlan:
+def conv_plan(op: Conv, shape: tuple[int, ...], weight: Array) -> ConvPlan:
     _, height, width = op.shape(shape)
     per_group, group_out = op.cin // op.groups, op.cout // op.groups
     kernels, outputs = [], []
@@ -59,24 +59,37 @@ def conv_event_plan(op: Conv, shape: tuple[int, ...], weight: Array) -> ConvPlan
     return ConvPlan(rows, columns, kernels, outputs)
 
 
-def conv_dense(op: Conv, x: Array, weight: Array) -> Array:
-    """An input layer: y += w[:, i, u, v] x[i, shifted], one tap at a time."""
-    if op.groups != 1:
-        raise ValueError("a grouped convolution on a real-valued input is not supported by the event runner")
-    _, height, width = op.shape(x.shape)
-    padded = np.pad(x, ((0, 0), (op.padding,) * 2, (op.padding,) * 2))
-    total = np.zeros((op.cout, height, width), np.float32)
-    for i in range(op.cin):
-        for u in range(op.kernel[0]):
-            for v in range(op.kernel[1]):
-                rows = slice(u * op.dilation, u * op.dilation + (height - 1) * op.stride + 1, op.stride)
-                columns = slice(v * op.dilation, v * op.dilation + (width - 1) * op.stride + 1, op.stride)
-                total += weight[:, i, u, v, None, None] * padded[i, rows, columns]
-    return total
+def conv_events(op: Conv, x: Events, weight: Array) -> tuple[Array, int]:
+    """[rows, C, H, W] -> sums without bias, and additions. Accumulates in [rows, H, W, C] for locality."""
+    _, *shape = x.shape
+    plan = conv_plan(op, tuple(shape), weight)
+    channels, height, width = op.shape(tuple(shape))
+    total = np.zeros((x.shape[0], height, width, channels), np.float32)
+    adds = 0
+    for address, sign in zip(x.address.tolist(), x.sign.tolist(), strict=True):
+        row, channel, r, c = np.unravel_index(address, x.shape)
+        out_rows, taps_u = plan.rows[r]
+        out_columns, taps_v = plan.columns[c]
+        target = total[row][out_rows, out_columns, plan.outputs[channel]]
+        synapses = plan.kernels[channel][taps_u, taps_v]
+        adds += synapses.size
+        if sign > 0:
+            target += synapses
+        else:
+            target -= synapses
+    return np.ascontiguousarray(total.transpose(0, 3, 1, 2)), adds
 
 
-def linear_dense(x: Array, weight: Array) -> Array:
-    total = np.zeros((*x.shape[:-1], weight.shape[0]), np.float32)
-    for i in range(weight.shape[1]):
-        total += x[..., i, None] * weight[:, i]
-    return total
+def linear_events(op: Linear, x: Events, weight: Array) -> tuple[Array, int]:
+    columns = np.ascontiguousarray(weight.T)
+    total = np.zeros((int(np.prod(x.shape[:-1])), op.cout), np.float32)
+    for address, sign in zip(x.address.tolist(), x.sign.tolist(), strict=True):
+        row, column = divmod(address, op.cin)
+        if sign > 0:
+            total[row] += columns[column]
+        else:
+            total[row] -= columns[column]
+    return total.reshape(*x.shape[:-1], op.cout), x.address.size * op.cout
+
+
+BY_EVENT = {Conv: conv_events, Linear: linear_events}
