@@ -6,13 +6,13 @@ from functools import partial
 import pytest
 import torch
 
-from experiments.bench import contest, deform, deform_peers, lif, lif_affine, lif_peers, model, timing
-from experiments.bench.command import main
-from experiments.bench.contest import Options
-from experiments.bench.parity import disagreement
-from experiments.bench.rows import read
 from graph.neuron import Neuron
 from snn.neurons import integrate_and_fire
+from tools.bench import contest, deform, deform_peers, lif, lif_affine, lif_peers, model, timing
+from tools.bench.command import main
+from tools.bench.contest import Options
+from tools.bench.parity import disagreement
+from tools.bench.rows import read
 
 TINY = ["--neurons", "96", "--steps", "4", "--repeats", "1", "--threads", "1"]
 FLOAT = torch.float32

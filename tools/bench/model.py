@@ -18,19 +18,19 @@ from torch import Tensor, nn
 from ann import ANN, QANN
 from convert.fold import fold_network
 from energy.account import account
-from experiments.bench.contest import Options, with_times
-from experiments.bench.parity import Outcome, Tolerance, disagreement
-from experiments.bench.rows import FAILED, Row
-from experiments.bench.timing import interleaved
-from graph.neuron import Neuron
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.models import build
+from graph.neuron import Neuron
 from graph.passes import SpikeSpec, spikify
 from kernels.selection import BACKEND_OF, VARIABLE
 from layers.site import SpikeSite
 from snn import SNN
+from tools.bench.contest import Options, with_times
+from tools.bench.parity import Outcome, Tolerance, disagreement
+from tools.bench.rows import FAILED, Row
+from tools.bench.timing import interleaved
 
 FRAMES = 16
 WITHOUT = "torch"

@@ -9,10 +9,10 @@ otherwise; ours differs from it by 1e-6 where nothing is rounded to counts.
 from __future__ import annotations
 
 import torch
-from graph.lower import Network
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graph.lower import Network
 from layers.deform_kernel import deform_sample_on
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")

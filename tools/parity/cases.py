@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from graph.lower import Network
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ann.checkpoints.keymap import KeyMap
+from graph.lower import Network
 
 Array = NDArray[np.floating]
 Outputs = Mapping[str, Tensor]

@@ -14,13 +14,10 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from experiments.bench.contest import Contest, Moved, Options
-from experiments.bench.lif_peers import PEERS
-from experiments.bench.parity import Function, Tolerance, Work
+from graph.neuron import Neuron
 from kernels.ops import lif
 from snn.native import dynamics
 from snn.neurons import integrate_and_fire
-from graph.neuron import Neuron
 
 RESETS = ("hard", "soft")
 ROUGH = 4099  # neurons of the second parity check: not whole vectors

@@ -14,14 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.bench.contest import Contest, Moved, Options
-from experiments.bench.lif import GRADIENT, currents
-from experiments.bench.lif_peers import compiled
-from experiments.bench.parity import Function, Tolerance, Work
+from graph.neuron import Neuron
 from kernels.ops import lif
 from snn.native import dynamics
 from snn.neurons import integrate_and_fire
-from graph.neuron import Neuron
 
 CHANNELS, SIDE = 64, 28
 EPS = 0.125
