@@ -29,6 +29,7 @@ from torch import Tensor
 from graph.neuron import Neuron
 from kernels.io_types import IO
 from snn.neurons import integrate_and_fire
+from tools.bench.parity import Function
 
 OLD_JELLY = "SPIKEAVS_PEER_SJ14"
 
