@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from common.files import write_whole
 from experiments.demo_report import cost_rows
-from experiments.run_folder import read_json, write_text
+from experiments.run_folder import read_json
 from tools.readme_kernels import table as kernels_table
 from tools.readme_systems import table as systems_table
 from tools.results import FOLDER
@@ -108,7 +109,7 @@ def rewritten(text: str) -> str:
 
 
 def main() -> int:
-    write_text(README, rewritten(README.read_text()))
+    write_whole(README, rewritten(README.read_text()))
     return 0
 
 
