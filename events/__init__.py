@@ -1,4 +1,4 @@
-"""Executes a deployed network from events and weights alone, in numpy: it shares no arithmetic with the torch network."""
+"""Executes a deployed network from events and weights alone, in numpy; it shares nothing with the torch network."""
 
 from events.events import Events, permuted, without
 from events.runner import EventRunner

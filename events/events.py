@@ -25,8 +25,8 @@ class Events:
         return counts.reshape(self.shape)
 
     def moved(self, source: Array) -> Events:
-        """The same events where a layout op puts them: ``source`` holds, for every new address, the old one plus one, or
-        zero where nothing comes from. The events of a copied neuron are copied."""
+        """The same events where a layout op puts them: ``source`` holds, for each new address, the old one plus one, or
+        zero where nothing goes. The events of a copied neuron are copied."""
         order = np.argsort(source, axis=None, kind="stable")
         ranked = source.reshape(-1)[order] - 1
         first, last = np.searchsorted(ranked, self.address, "left"), np.searchsorted(ranked, self.address, "right")

@@ -71,8 +71,9 @@ class EventRunner:
     def _moved(self, node: Node, args: list[Value]) -> Events:
         """Events move with their addresses, which a layout op moves as it would move their counts."""
         parts = [a for a in args if isinstance(a, Events)]
-        ends = np.cumsum([int(np.prod(p.shape)) for p in parts])
-        addresses = [np.arange(e - np.prod(p.shape) + 1, e + 1).reshape(p.shape) for e, p in zip(ends, parts, strict=True)]
+        sizes = [int(np.prod(p.shape)) for p in parts]
+        ends = np.cumsum(sizes)
+        addresses = [np.arange(e - n + 1, e + 1).reshape(p.shape) for e, n, p in zip(ends, sizes, parts, strict=True)]
         others = [a for a in args if not isinstance(a, Events)]
         source = node.op.meaning(*addresses, *others, **tables_of(node, self.arrays, self.graph.steps))
         return joined(parts).moved(source)

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.convert_mode import convert
 from experiments.data_mode import data
 from experiments.demo import demo
-from experiments.doctor import doctor
 from experiments.energy_mode import energy
 from experiments.errors import UserError
 from experiments.rates_mode import rates
@@ -19,7 +18,8 @@ from experiments.train_mode import train
 from kernels.kept import CompileError
 from kernels.selection import BACKEND_OF, selection
 
-MODES: dict[str, Callable[[Any], None]] = {
+Function = Callable[[Any], None]
+MODES: dict[str, Function] = {
     "ann": train,
     "snn": train,
     "convert": convert,
@@ -27,17 +27,17 @@ MODES: dict[str, Callable[[Any], None]] = {
     "rates": rates,
     "data": data,
     "demo": demo,
-    "doctor": doctor,
 }
 
 
-def run(settings: Any) -> None:
+def run(settings: Any, more: Mapping[str, Function]) -> None:
+    """``more``: modes of other rooms."""
     try:
         for device in BACKEND_OF:
             selection(device)
     except ValueError as error:
         raise UserError(str(error)) from error
     try:
-        MODES[settings.mode](settings)
+        {**MODES, **more}[settings.mode](settings)
     except CompileError as error:
         raise UserError(f"{error}; SPIKEAVS_KERNELS=torch does without") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ def _how_to_resume(words: Sequence[str], settings: Any) -> str:
     return f"interrupted; {'continue' if saved else 'start again'} with: python main.py {shlex.join(again)}"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, more: Mapping[str, Callable[[Any], None]] | None = None) -> int:
+    """``more``: mode -> function, of the modes that another room brings."""
     words = list(sys.argv[1:] if argv is None else argv)
     settings = None
     try:
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A wrong word should not wait for the whole toolkit to load.
         from experiments.modes import run
 
-        run(settings)
+        run(settings, more or {})
     except UserError as error:
         if "--debug" in words:
             traceback.print_exc()

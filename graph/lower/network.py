@@ -114,8 +114,9 @@ class Network(Scope):
 
     # ---- what it says of itself -------------------------------------------------------------------------------------
     def counts(self) -> dict[str, float]:
-        """Value -> what one of its counts is worth, of everything in it that counts: n counts stand for n times this."""
-        return {name: float(torch.as_tensor(self.unit(unit)).detach()) for name, unit in counts_of(self.graph).items()}
+        """Value -> what one of its counts is worth, of all that are counts: n of them stand for n times this."""
+        units = counts_of(self.graph).items()
+        return {name: float(torch.as_tensor(self.unit(unit)).detach()) for name, unit in units}
 
     def kernels(self) -> dict[str, str]:
         """Node -> the compiled kernel that it runs on, or why there is none; only of nodes that could have one."""

@@ -24,8 +24,8 @@ from graph.values import Clock
 
 @dataclass(frozen=True)
 class State:
-    """``call``: how many calls have been made; ``neurons``: a membrane a site; ``sums``: over the steps so far, of every
-    Decode; ``kept``: values of earlier calls that later ones read (``name@step`` where they have steps)."""
+    """``call``: how many calls have been made; ``neurons``: a membrane a site; ``sums``: of each Decode, over the steps
+    so far; ``kept``: values of earlier calls that later ones read (``name@step`` where they have steps)."""
 
     call: int = 0
     neurons: dict[str, Tensor] = field(default_factory=dict)

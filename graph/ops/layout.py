@@ -393,7 +393,7 @@ class Expand(Keep, Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Decode(Op):
-    """stepped -> once: the mean over the T steps; of counts (``count``) their sum: an integer and no longer an event."""
+    """stepped -> once: the mean over the T steps; of counts (``count``) their sum: an integer, no longer an event."""
 
     timed: ClassVar[bool] = True
     fn: Literal["mean", "count"] = "mean"

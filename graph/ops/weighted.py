@@ -101,8 +101,8 @@ class Conv(Weighted):
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Weighted):
-    """y = W x + b on the last axis of [..., C]. ``offsets`` (heads, levels, points): its bias starts as Deformable DETR's
-    sampling offsets do."""
+    """y = W x + b on the last axis of [..., C]. ``offsets`` (heads, levels, points): its bias starts as the sampling
+    offsets of Deformable DETR."""
 
     cin: int
     cout: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from snn.spec import CHOICES
+
 from tests.kernels.lif_cases import CASES, DTYPES, SIZES, STEPS, by_kernel, by_reference, compare
 
 

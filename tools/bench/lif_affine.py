@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.bench.contest import Contest, Moved, Options
-from experiments.bench.lif import GRADIENT, currents
-from experiments.bench.lif_peers import compiled
-from experiments.bench.parity import Function, Tolerance, Work
 from graph.neuron import Neuron
 from kernels.ops import lif
 from snn.native import dynamics
 from snn.neurons import integrate_and_fire
+from tools.bench.contest import Contest, Moved, Options
+from tools.bench.lif import GRADIENT, currents
+from tools.bench.lif_peers import compiled
+from tools.bench.parity import Function, Tolerance, Work
 
 CHANNELS, SIDE = 64, 28
 EPS = 0.125
@@ -102,7 +102,7 @@ RIVALS = {"norm, then ours": _alone, "inductor, norm and reference": _compiled}
 def contests(options: Options) -> Iterator[Contest]:
     sizes = product(options.dtypes, options.steps, options.neurons, (False, True))
     for dtype, steps, neurons, residual in sizes:
-        spec = Neuron(kind="lif", steps=steps, levels=1, reset="hard")
+        spec = Neuron(kind="lif", levels=1, reset="hard")
         shape = shape_of(steps, neurons)
         size = torch.Size(shape).numel() * dtype.itemsize
         for name, rival in RIVALS.items():

@@ -1,4 +1,4 @@
-"""Keep what a run measured: ``python -m experiments.results NAME FILE.json --command "..."``.
+"""Keep what a run measured: ``python -m tools.results NAME FILE.json --command "..."``.
 
 Writes ``experiments/results/NAME.json`` with device, versions, date and commit beside the figures. Per-clip lists are
 left out: the command computes them again.
@@ -19,7 +19,7 @@ import torch
 
 from experiments.run_folder import read_json, write_json
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parents[1] / "experiments" / "results"
 PACKAGES = ("torch", "torchaudio", "lightning-fabric")
 
 
@@ -48,7 +48,7 @@ def record(name: str, source: Path, command: str) -> Path:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m experiments.results", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m tools.results", allow_abbrev=False)
     parser.add_argument("name")
     parser.add_argument("source", type=Path)
     parser.add_argument("--command", required=True)

@@ -6,13 +6,13 @@ from functools import partial
 import pytest
 import torch
 
-from experiments.bench import contest, deform, deform_peers, lif, lif_affine, lif_peers, model, timing
-from experiments.bench.command import main
-from experiments.bench.contest import Options
-from experiments.bench.parity import disagreement
-from experiments.bench.rows import read
 from graph.neuron import Neuron
 from snn.neurons import integrate_and_fire
+from tools.bench import contest, deform, deform_peers, lif, lif_affine, lif_peers, model, timing
+from tools.bench.command import main
+from tools.bench.contest import Options
+from tools.bench.parity import disagreement
+from tools.bench.rows import read
 
 TINY = ["--neurons", "96", "--steps", "4", "--repeats", "1", "--threads", "1"]
 FLOAT = torch.float32
@@ -46,7 +46,7 @@ def test_a_peer_is_our_function(name, reset):
     peer = lif_peers.PEERS[name]
     if peer.missing("cpu"):
         pytest.skip(peer.missing("cpu"))
-    spec = peer.spec(Neuron(kind="lif", steps=8, levels=1, reset=reset))
+    spec = peer.spec(Neuron(kind="lif", levels=1, reset=reset))
     work = lif.work((8, 500), spec, Options(), FLOAT)
     expected = work.outcome(partial(integrate_and_fire, spec=spec))
     assert 0.05 < float(expected["the output"].mean()) < 0.9
@@ -57,7 +57,7 @@ def test_a_peer_is_our_function(name, reset):
 
 @pytest.mark.slow
 def test_inductor_is_our_function():
-    spec = Neuron(kind="lif", steps=4, levels=1, reset="hard")
+    spec = Neuron(kind="lif", levels=1, reset="hard")
     work = lif.work((4, 500), spec, Options(), FLOAT)
     expected = work.outcome(partial(integrate_and_fire, spec=spec))
     with warnings.catch_warnings():
@@ -117,7 +117,7 @@ def test_a_peer_that_is_another_function_is_not_timed(bench, monkeypatch):
 
 
 def test_at_the_threshold_a_peer_may_be_another_function():
-    spec = Neuron(kind="lif", steps=1, levels=1, reset="hard", decay_input=False)
+    spec = Neuron(kind="lif", levels=1, reset="hard", decay_input=False)
     peer = lif_peers.PEERS["snntorch"]
     if peer.missing("cpu"):
         pytest.skip(peer.missing("cpu"))
@@ -183,7 +183,7 @@ def test_a_model(bench, monkeypatch):
 
     def wrong(module, *more):
         found = right(module, *more)
-        compiled = any(getattr(m, "kernel_on", ()) for m in module.modules())
+        compiled = any(getattr(m, "devices", ()) for m in module.modules())
         return {name: x * 1.01 if compiled else x for name, x in found.items()}
 
     monkeypatch.setattr(model, "step", wrong)
@@ -194,7 +194,7 @@ def test_a_model(bench, monkeypatch):
 def test_a_woken_network_reaches_its_mask():
     """Otherwise there is nothing to compare."""
     batch = model.batch_of(1, "cpu")
-    network = model.lowered(model.NETWORKS["SNN, LIF T=4"], "torch", "cpu")
+    network = model.lowered(model.FORMS["SNN, LIF T=4"], "torch", "cpu")
     assert not model.step(network, batch)["the output"].any()
     model.wake(network, batch)
     found = model.step(network, batch)

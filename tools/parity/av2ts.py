@@ -17,12 +17,12 @@ from torch.nn.functional import cosine_similarity
 
 from ann import ANN
 from ann.checkpoints.av2ts import CORE
-from experiments.parity.cases import FRAMES, Array, Case, Check, Outputs, spread
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.models import spec_of
 from graph.models.av2ts import AV2TSSpec, core
 from graph.ops import Input
+from tools.parity.cases import FRAMES, Array, Case, Check, Outputs, spread
 
 CHANNELS = (256, 512, 1024, 2048)
 STAGES = ("res2", "res3", "res4", "res5")

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ann import ANN
 from ann.checkpoints import avsegformer, miavs
-from experiments.parity.cases import Array, Case, Check, Outputs, image_and_sound, mean_std
-from experiments.parity.published_order import contiguous_inputs, sampling_at_once, torch_attention
 from graph.lower import Network, lower
 from graph.models import build, spec_of
 from graph.passes import released
 from snn import SNN
+from tools.parity.cases import Array, Case, Check, Outputs, image_and_sound, mean_std
+from tools.parity.published_order import contiguous_inputs, sampling_at_once, torch_attention
 
 READ_FEATURES = (
     *(f"backbone.stages.{stage}.downsample.proj" for stage in (1, 2, 3)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.parity import av2ts, etavs, mask_transformer
-from experiments.parity.cases import Case
-from experiments.parity.run import Measured
-from experiments.parity.tables import metrics_and_audio
+from tools.parity import av2ts, etavs, mask_transformer
+from tools.parity.cases import Case
+from tools.parity.run import Measured
+from tools.parity.tables import metrics_and_audio
 
 CASES: dict[str, Case] = {**mask_transformer.CASES, **etavs.CASES, **av2ts.CASES}
 TABLES: tuple[Callable[[Path], list[Measured]], ...] = (metrics_and_audio,)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.results import FOLDER
 from experiments.run_folder import read_json
+from tools.results import FOLDER
 
 # (family, backbone) -> the vectors that it was compared with.
 COMPARED = {

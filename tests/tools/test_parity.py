@@ -13,12 +13,12 @@ import torch
 
 from ann import ANN
 from ann.checkpoints.keymap import KeyMap, rule
-from experiments.parity import __main__ as command
-from experiments.parity.cases import Case, Check, relative, spread
-from experiments.parity.fill import filled, weight
-from experiments.parity.run import measure
 from graph.lower import lower
 from graph.models import build
+from tools.parity import __main__ as command
+from tools.parity.cases import Case, Check, relative, spread
+from tools.parity.fill import filled, weight
+from tools.parity.run import measure
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "parity"
 ROOT = Path(__file__).parents[2]
@@ -110,6 +110,6 @@ def test_a_folder_that_is_not_right_is_told(damage, said, folder, monkeypatch, c
 @pytest.mark.parametrize("name", sorted(p.name.removesuffix(".keys.json") for p in VECTORS.glob("*.keys.json")))
 def test_official_outputs(name: str) -> None:
     """In a process of its own: the vector instructions are chosen before torch is imported."""
-    words = [sys.executable, "-m", "experiments.parity", "--vectors", str(VECTORS), "--only", name]
+    words = [sys.executable, "-m", "tools.parity", "--vectors", str(VECTORS), "--only", name]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,15 +14,15 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from experiments.bench.contest import Contest, Moved, Options
-from experiments.bench.lif_peers import PEERS
-from experiments.bench.parity import Function, Tolerance, Work
-from graph.neuron import Neuron
+from graph.neuron import Neuron, Reset
 from kernels.ops import lif
 from snn.native import dynamics
 from snn.neurons import integrate_and_fire
+from tools.bench.contest import Contest, Moved, Options
+from tools.bench.lif_peers import PEERS
+from tools.bench.parity import Function, Tolerance, Work
 
-RESETS = ("hard", "soft")
+RESETS: tuple[Reset, ...] = ("hard", "soft")
 ROUGH = 4099  # neurons of the second parity check: not whole vectors
 GRADIENT = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}
 
@@ -57,7 +57,7 @@ def contests(options: Options) -> Iterator[Contest]:
         for name, peer in PEERS.items():
             if dtype not in peer.dtypes:
                 continue
-            spec = peer.spec(Neuron(kind="lif", steps=steps, levels=1, reset=reset))
+            spec = peer.spec(Neuron(kind="lif", levels=1, reset=reset))
             size = steps * neurons * dtype.itemsize
             yield Contest(
                 op="lif",

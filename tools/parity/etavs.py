@@ -6,9 +6,9 @@ from functools import partial
 
 from ann import ANN
 from ann.checkpoints import etavs
-from experiments.parity.cases import Case, Check, image_and_sound, mean_std
 from graph.lower import Network, lower
 from graph.models import build, spec_of
+from tools.parity.cases import Case, Check, image_and_sound, mean_std
 
 CHECKS = {
     "out0_strided": Check(take=lambda outputs: outputs["mask"][:, :, ::4, ::4]),

@@ -26,10 +26,10 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from experiments.bench.parity import Function
 from graph.neuron import Neuron
 from kernels.io_types import IO
 from snn.neurons import integrate_and_fire
+from tools.bench.parity import Function
 
 OLD_JELLY = "SPIKEAVS_PEER_SJ14"
 

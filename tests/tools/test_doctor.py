@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from experiments import modes
-from experiments.cli import main
-from experiments.doctor import findings
+import main as command
 from kernels import cpu_backend
 from kernels.kept import CompileError
 from kernels.selection import VARIABLE, _select
+from tools.doctor import findings
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +34,7 @@ def test_it_says_what_is_active_and_why(monkeypatch):
 def test_a_wish_that_cannot_be_granted(monkeypatch, capsys, wish, sentence):
     monkeypatch.setattr(cpu_backend, "compiler", lambda: None)
     monkeypatch.setenv(VARIABLE, wish)
-    assert main(["--mode", "doctor"]) == 2
+    assert command.main(["--mode", "doctor"]) == 2
     said = capsys.readouterr()
     assert f"{VARIABLE} is '{wish}'" in said.err and sentence in said.err and not said.out
 
@@ -50,7 +49,7 @@ def test_a_compiler_that_refuses_is_a_sentence(monkeypatch, capsys):
     def refuse(settings):
         raise CompileError("g++ could not compile lif.cu:\nno such option")
 
-    monkeypatch.setitem(modes.MODES, "doctor", refuse)
-    assert main(["--mode", "doctor"]) == 2
+    monkeypatch.setitem(command.TOOLS, "doctor", refuse)
+    assert command.main(["--mode", "doctor"]) == 2
     said = capsys.readouterr().err
     assert said == "g++ could not compile lif.cu: no such option; SPIKEAVS_KERNELS=torch does without\n"

@@ -1,4 +1,4 @@
-"""``python -m experiments.parity --vectors DIR [--seed N] [--size S]``: our networks against official outputs.
+"""``python -m tools.parity --vectors DIR [--seed N] [--size S]``: our networks against official outputs.
 
 For every ``NAME.keys.json`` beside a ``NAME.npz`` in DIR: build, fill the weights by the rule, load them through the
 family's key map, run, compare. Exit 1 if an array is off by more than its tolerance, 2 if DIR is not such a folder.
@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.errors import UserError, unknown
-from experiments.parity.registry import CASES, TABLES
-from experiments.parity.run import Measured, Result, measure
-from experiments.results import FOLDER, provenance
 from experiments.run_folder import write_json
+from tools.parity.registry import CASES, TABLES
+from tools.parity.run import Measured, Result, measure
+from tools.results import FOLDER, provenance
 
-COMMAND = "python -m experiments.parity --vectors DIR --keep"
+COMMAND = "python -m tools.parity --vectors DIR --keep"
 
 
 def names(folder: Path, only: list[str]) -> list[str]:
@@ -50,7 +50,7 @@ def show(result: Result) -> Table:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m experiments.parity", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m tools.parity", description=__doc__, allow_abbrev=False)
     parser.add_argument("--vectors", type=Path, required=True, help="folder of NAME.keys.json and NAME.npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and inputs")
     parser.add_argument("--size", type=int, default=224, help="pixels of the images that the vectors were made with")

@@ -1,4 +1,4 @@
-"""``python -m experiments.readme``: write the README's tables from ``experiments/results``.
+"""``python -m tools.readme``: write the README's tables from ``experiments/results``.
 
 Each stands between two markers; a test holds that it is the one that the files give.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from common.files import write_whole
 from experiments.demo_report import cost_rows
-from experiments.readme_kernels import table as kernels_table
-from experiments.readme_systems import table as systems_table
-from experiments.results import FOLDER
-from experiments.run_folder import read_json, write_text
+from experiments.run_folder import read_json
+from tools.readme_kernels import table as kernels_table
+from tools.readme_systems import table as systems_table
+from tools.results import FOLDER
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 NOT_RUNS = ("parity", "systems")
@@ -98,7 +99,7 @@ BLOCKS: dict[str, Callable[[], str]] = {"results": runs, "systems": systems_tabl
 
 def rewritten(text: str) -> str:
     for name, made in BLOCKS.items():
-        begin, end = f"<!-- {name}: python -m experiments.readme -->", f"<!-- end of {name} -->"
+        begin, end = f"<!-- {name}: python -m tools.readme -->", f"<!-- end of {name} -->"
         head, _, rest = text.partition(begin)
         _, found, tail = rest.partition(end)
         if not found:
@@ -108,7 +109,7 @@ def rewritten(text: str) -> str:
 
 
 def main() -> int:
-    write_text(README, rewritten(README.read_text()))
+    write_whole(README, rewritten(README.read_text()))
     return 0
 
 

@@ -9,8 +9,8 @@ import torch
 
 from avs.audio import log_mel
 from avs.metrics import AVSBenchF, AVSBenchIoU
-from experiments.parity.cases import relative
-from experiments.parity.run import Measured
+from tools.parity.cases import relative
+from tools.parity.run import Measured
 
 FILE = "metrics_audio.npz"
 TOLERANCE = 1e-5

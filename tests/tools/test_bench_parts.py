@@ -5,11 +5,11 @@ import sys
 import pytest
 import torch
 
-from experiments.bench import timing
-from experiments.bench.command import OPS, main, options_of
-from experiments.bench.lif_peers import imported_from
-from experiments.bench.parity import Tolerance, Work, disagreement
-from experiments.bench.rows import COLUMNS, Row, read, table, write
+from tools.bench import timing
+from tools.bench.command import OPS, main, options_of
+from tools.bench.lif_peers import imported_from
+from tools.bench.parity import Tolerance, Work, disagreement
+from tools.bench.rows import COLUMNS, Row, read, table, write
 
 EXACT = Tolerance(gradient=1e-5)
 

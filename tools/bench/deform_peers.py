@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.bench.lif_peers import compiled
-from experiments.bench.parity import Function
 from kernels.io_types import IO
 from kernels.launch import launch
 from kernels.source import Build
 from layers.deform_grid import deform_sample_grid
+from tools.bench.lif_peers import compiled
+from tools.bench.parity import Function
 
 Levels = tuple[tuple[int, int], ...]
 THREADS = 256  # of a forward block
@@ -43,7 +43,7 @@ def build(dtype: torch.dtype, levels: int, points: int, channels: int, fibres: b
     constants = (("IO", IO[dtype]), ("LEVELS", levels), ("POINTS", points), ("D", channels))
     more = (("SHIM_FIBRES", 1),) if fibres else ()
     names = ("per_channel_forward", "per_channel_backward")
-    return Build("deform_per_channel.cu", names, (*constants, *more), "experiments.bench")
+    return Build("deform_per_channel.cu", names, (*constants, *more), "tools.bench")
 
 
 def table_of(levels: Levels, device: torch.device) -> Tensor:
@@ -97,5 +97,5 @@ class Peer:
 PEERS = {
     "grid_sample": Peer(make=grid_sample, note="layers/deform_grid.py"),
     "inductor": Peer(make=inductor, note="torch.compile of layers/deform_grid.py"),
-    "per channel": Peer(make=per_channel, devices=("cuda",), note="experiments/bench/deform_per_channel.cu"),
+    "per channel": Peer(make=per_channel, devices=("cuda",), note="tools/bench/deform_per_channel.cu"),
 }

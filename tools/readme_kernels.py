@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.bench.rows import read
-from experiments.results import FOLDER
+from tools.bench.rows import read
+from tools.results import FOLDER
 
 OPS = ("lif", "deform", "model")
 DEVICES = ("cpu", "cuda")

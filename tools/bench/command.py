@@ -1,4 +1,4 @@
-"""The words of ``python -m experiments.bench``, its table and its file."""
+"""The words of ``python -m tools.bench``, its table and its file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import NoReturn
 import torch
 from rich.console import Console
 
-from experiments.bench import deform, lif, lif_affine, model
-from experiments.bench.contest import Options
-from experiments.bench.rows import FAILED, Row, table, write
 from experiments.errors import UserError, unknown
-from experiments.results import FOLDER, provenance
 from kernels import cpu_backend
+from tools.bench import deform, lif, lif_affine, model
+from tools.bench.contest import Options
+from tools.bench.rows import FAILED, Row, table, write
+from tools.results import FOLDER, provenance
 
 DTYPES = {str(t).removeprefix("torch."): t for t in (torch.float32, torch.bfloat16, torch.float16)}
 DEVICES = ("cpu", "cuda")
@@ -86,7 +86,7 @@ def _count(text: str) -> int:
 
 
 def parser() -> Parser:
-    found = Parser(prog="python -m experiments.bench", description=__doc__, allow_abbrev=False)
+    found = Parser(prog="python -m tools.bench", description=__doc__, allow_abbrev=False)
     found.add_argument("op", metavar="|".join(OPS))
     found.add_argument("--device", default="cpu", help="cpu or cuda")
     found.add_argument("--out", type=Path, help="the CSV file; default: experiments/results/bench_OP_DEVICE.csv")
@@ -139,7 +139,7 @@ def _version(package: str) -> str | None:
 
 
 def stamp(options: Options, words: Sequence[str]) -> dict[str, object]:
-    found = provenance("python -m experiments.bench " + join(words))
+    found = provenance("python -m tools.bench " + join(words))
     versions = found.pop("versions") | {p: _version(p) for p in PEERS}
     if options.device == "cpu":
         path = cpu_backend.compiler()

@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from experiments.readme import README, rewritten, spread
-from experiments.results import FOLDER, provenance
+from tools.readme import README, rewritten, spread
+from tools.results import FOLDER, provenance
 
 RESULTS = sorted(FOLDER.glob("*.json"))
 
 
 def test_the_results_table_is_the_generated_one():
     text = README.read_text()
-    assert rewritten(text) == text, "run: python -m experiments.readme"
+    assert rewritten(text) == text, "run: python -m tools.readme"
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda p: p.stem)

@@ -18,19 +18,19 @@ from torch import Tensor, nn
 from ann import ANN, QANN
 from convert.fold import fold_network
 from energy.account import account
-from experiments.bench.contest import Options, with_times
-from experiments.bench.parity import Outcome, Tolerance, disagreement
-from experiments.bench.rows import FAILED, Row
-from experiments.bench.timing import interleaved
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.models import build
-from graph.neuron import Neuron
+from graph.neuron import Dynamics, Neuron
 from graph.passes import SpikeSpec, spikify
 from kernels.selection import BACKEND_OF, VARIABLE
 from layers.site import SpikeSite
 from snn import SNN
+from tools.bench.contest import Options, with_times
+from tools.bench.parity import Outcome, Tolerance, disagreement
+from tools.bench.rows import FAILED, Row
+from tools.bench.timing import interleaved
 
 FRAMES = 16
 WITHOUT = "torch"
@@ -39,27 +39,30 @@ Batch = dict[str, Tensor]
 TOLERANCE = Tolerance(output=1e-4, gradient=3e-3)
 
 
+def _binary(neuron: Dynamics) -> SpikeSpec:
+    return SpikeSpec(neuron=Neuron(kind=neuron, levels=1), steps=4, signed=False)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Network:
-    graph: Callable[[Graph], Graph]
-    dialect: Callable[[], Dialect]
+class Form:
+    """The network in one dialect. ``spikes``: where its sites stand, None: it has none; ``accounted``: whether the
+    accountant is timed on it too."""
+
+    dialect: Dialect
+    spikes: SpikeSpec | None = None
     accounted: bool = False
 
-
-def _binary(graph: Graph) -> Graph:
-    return spikify(graph, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=4, signed=False))
-
-
-def _snn(**spec: str | int) -> Callable[[], Dialect]:
-    return lambda: SNN  # type: ignore[arg-type]
+    def graph(self) -> Graph:
+        plain = build("miavs", "tiny").pruned(["mask"])
+        return plain if self.spikes is None else spikify(plain, self.spikes)
 
 
-NETWORKS = {
-    "ANN": Network(graph=lambda graph: graph, dialect=lambda: ANN, accounted=True),
-    "QANN, D=4": Network(graph=spikify, dialect=lambda: QANN, accounted=True),
-    "SNN, I-LIF D=4 T=1": Network(graph=spikify, dialect=_snn()),
-    "SNN, LIF T=4": Network(graph=_binary, dialect=_snn(kind="lif", steps=4, levels=1)),
-    "SNN, PLIF T=4": Network(graph=_binary, dialect=_snn(kind="plif", steps=4, levels=1)),
+FORMS = {
+    "ANN": Form(dialect=ANN, accounted=True),
+    "QANN, D=4": Form(dialect=QANN, spikes=SpikeSpec(), accounted=True),
+    "SNN, I-LIF D=4 T=1": Form(dialect=SNN, spikes=SpikeSpec()),
+    "SNN, LIF T=4": Form(dialect=SNN, spikes=_binary("lif")),
+    "SNN, PLIF T=4": Form(dialect=SNN, spikes=_binary("plif")),
 }
 
 
@@ -76,10 +79,10 @@ def kernels(choice: str) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
-def lowered(network: Network, choice: str, device: str) -> Network:
+def lowered(form: Form, choice: str, device: str) -> Network:
     torch.manual_seed(0)
     with kernels(choice):
-        module = lower(network.graph(build("miavs", "tiny").pruned(["mask"])), network.dialect())
+        module = lower(form.graph(), form.dialect)
     nn.Module.to(module, device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module.train()
 
@@ -132,7 +135,7 @@ def step(module: Network, batch: Batch, probe: Tensor | None = None) -> Outcome:
     return {"the output": mask.detach(), **found}
 
 
-def _training(name: str, network: Network, options: Options) -> list[Row]:
+def _training(name: str, form: Form, options: Options) -> list[Row]:
     word = f"{name}, training step of {FRAMES} frames"
     drafts = [
         (n, Row(op="model", case=f"{word}, {n} threads", device=options.device, dtype="float32", peer=WITHOUT))
@@ -142,8 +145,8 @@ def _training(name: str, network: Network, options: Options) -> list[Row]:
     if not wanted:
         return []
     batch = batch_of(FRAMES, options.device)
-    ours = lowered(network, BACKEND_OF[options.device], options.device)
-    theirs = lowered(network, WITHOUT, options.device)
+    ours = lowered(form, BACKEND_OF[options.device], options.device)
+    theirs = lowered(form, WITHOUT, options.device)
     leave_borders(ours)
     wake(ours, batch)
     theirs.load_state_dict(ours.state_dict())
@@ -161,19 +164,19 @@ def _training(name: str, network: Network, options: Options) -> list[Row]:
     return found
 
 
-def _accounting(name: str, network: Network, options: Options) -> list[Row]:
+def _accounting(name: str, form: Form, options: Options) -> list[Row]:
     row = Row(op="model", case=f"{name}, accounting a frame, 1 threads", device="cpu", dtype="float32", peer="")
-    if not network.accounted or options.device != "cpu" or options.only not in row.case:
+    if not form.accounted or options.device != "cpu" or options.only not in row.case:
         return []
     torch.set_num_threads(1)
-    folded = fold_network(lowered(network, BACKEND_OF["cpu"], "cpu").eval())
+    folded = fold_network(lowered(form, BACKEND_OF["cpu"], "cpu").eval())
     (times,) = interleaved("cpu", [partial(account, folded, [batch_of(1, "cpu")])], options.repeats)
     return [with_times(row, times)]
 
 
 def rows(options: Options, say: Callable[[str], object]) -> list[Row]:
     found: list[Row] = []
-    for name, network in NETWORKS.items():
+    for name, form in FORMS.items():
         say(name)
-        found += _training(name, network, options) + _accounting(name, network, options)
+        found += _training(name, form, options) + _accounting(name, form, options)
     return found

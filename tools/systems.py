@@ -1,4 +1,4 @@
-"""``python -m experiments.systems``: what each system costs and how much of it spikes can drive, from its graph alone.
+"""``python -m tools.systems``: what each system costs and how much of it spikes can drive, from its graph alone.
 
 Writes ``experiments/results/systems.json``: for each family and backbone at full size, 224 pixels, one binary mask.
 """
@@ -10,12 +10,12 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from experiments.results import FOLDER, provenance
 from experiments.run_folder import write_json
 from graph.models import FAMILIES, build
 from graph.passes import SpikeSpec, cost, fold, lint, spikify
+from tools.results import FOLDER, provenance
 
-COMMAND = "python -m experiments.systems"
+COMMAND = "python -m tools.systems"
 # (family, named spec, fields that are set): the two backbones of each.
 SYSTEMS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("avsegformer", "full", {}),

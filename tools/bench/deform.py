@@ -14,12 +14,12 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from experiments.bench.contest import Contest, Moved, Options
-from experiments.bench.deform_peers import PEERS, Levels
-from experiments.bench.parity import Function, Tolerance, Work
 from layers import deform as torch_form
 from layers.consts import reference_points
 from layers.deform_kernel import deform_sample_counts, deform_sample_kernel
+from tools.bench.contest import Contest, Moved, Options
+from tools.bench.deform_peers import PEERS, Levels
+from tools.bench.parity import Function, Tolerance, Work
 
 TOLERANCE = {
     torch.float32: Tolerance(output=1e-5, gradient=1e-4),

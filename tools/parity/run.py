@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from ann.checkpoints.keymap import translate
-from experiments.parity.cases import Array, Case
-from experiments.parity.fill import filled
+from tools.parity.cases import Array, Case
+from tools.parity.fill import filled
 
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 

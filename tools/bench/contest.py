@@ -8,9 +8,9 @@ from functools import partial
 
 import torch
 
-from experiments.bench.parity import Function, Tolerance, Work, disagreement
-from experiments.bench.rows import ABSENT, DIFFERS, FAILED, Row
-from experiments.bench.timing import Times, copier, interleaved
+from tools.bench.parity import Function, Tolerance, Work, disagreement
+from tools.bench.rows import ABSENT, DIFFERS, FAILED, Row
+from tools.bench.timing import Times, copier, interleaved
 
 PASSES = ("forward", "forward+backward")
 
