@@ -66,6 +66,8 @@ def test_a_room_imports_only_rooms_below_it(room):
     files = python_files(room)
     assert files
     for path in files:
+        if path.name == "__main__.py":  # a command stands above the rooms, as tools do
+            continue
         stray = (imported(path) & set(MAY_IMPORT)) - MAY_IMPORT[room] - EVERYBODY - {room}
         assert not stray, f"{path.relative_to(ROOT)} imports {stray}"
 

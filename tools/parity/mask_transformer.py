@@ -16,7 +16,7 @@ from graph.models import build, spec_of
 from graph.passes import released
 from snn import SNN
 from tools.parity.cases import Array, Case, Check, Outputs, image_and_sound, mean_std
-from tools.parity.published_order import contiguous_inputs, sampling_at_once, torch_attention
+from tools.parity.published_order import contiguous_inputs, in_published_order
 
 READ_FEATURES = (
     *(f"backbone.stages.{stage}.downsample.proj" for stage in (1, 2, 3)),
@@ -31,7 +31,7 @@ def network(family: str, backbone: str, size: int) -> Network:
 def published_snn(size: int) -> Network:
     spec = spec_of("miavs", "released", image=size)
     module = lower(released(build("miavs", spec)), SNN)
-    return contiguous_inputs(sampling_at_once(torch_attention(module, spec.heads)), READ_FEATURES)
+    return contiguous_inputs(in_published_order(module, spec.heads), READ_FEATURES)
 
 
 def differing(outputs: Outputs, wanted: Mapping[str, Array]) -> str:

@@ -13,49 +13,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph.lower import Network
-from layers.deform_kernel import deform_sample_on
+from graph.ops import DeformSample, Input
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 
 
-class TorchAttention(nn.Module):
-    """``nn.MultiheadAttention`` with the weights of four linear layers, read when it is called."""
-
-    def __init__(self, layers: dict[str, nn.Linear], heads: int) -> None:
-        super().__init__()
-        self._layers = lambda: layers  # not as children: they stay in the state dict under their own names
-        self.heads = heads
-
-    def forward(self, query: Tensor, memory: Tensor) -> Tensor:
-        q, k, v, out = (self._layers()[name] for name in (*PROJECTIONS, "out_proj"))
-        made = nn.MultiheadAttention(q.in_features, self.heads, bias=q.bias is not None, batch_first=True).eval()
-        state = {"in_proj_weight": torch.cat([q.weight, k.weight, v.weight]), "out_proj.weight": out.weight}
-        if q.bias is not None:
-            state |= {"in_proj_bias": torch.cat([q.bias, k.bias, v.bias]), "out_proj.bias": out.bias}
-        made.load_state_dict(state)
-        itself = query is memory
-        query = query.expand(max(len(query), len(memory)), -1, -1)
-        memory = query if itself else memory
-        found: Tensor = made(query, memory, memory)[0]
-        return found
-
-
-def torch_attention(module: Network, heads: int) -> Network:
-    """Every attention of four projections becomes one call of torch's."""
-    calls = {str(node.target): node for node in module.graph.nodes if node.op == "call_module"}
-    for target, node in calls.items():
-        prefix, _, last = target.rpartition(".")
-        if last != "out_proj" or f"{prefix}.q_proj" not in calls:
-            continue
-        layers = {name: module.get_submodule(f"{prefix}.{name}") for name in (*PROJECTIONS, "out_proj")}
-        module.add_submodule(f"{prefix}.published", TorchAttention(layers, heads))  # type: ignore[arg-type]
-        query, memory = calls[f"{prefix}.q_proj"].args[0], calls[f"{prefix}.k_proj"].args[0]
-        with module.graph.inserting_before(node):
-            made = module.graph.call_module(f"{prefix}.published", (query, memory))
-        node.replace_all_uses_with(made)
-    module.graph.eliminate_dead_code()
-    module.recompile()
-    return module
+def torch_attention(layers: dict[str, nn.Linear], heads: int, query: Tensor, memory: Tensor) -> Tensor:
+    """``nn.MultiheadAttention`` with the weights of four linear layers."""
+    q, k, v, out = (layers[name] for name in (*PROJECTIONS, "out_proj"))
+    attention = nn.MultiheadAttention(q.in_features, heads, bias=q.bias is not None, batch_first=True).eval()
+    state = {"in_proj_weight": torch.cat([q.weight, k.weight, v.weight]), "out_proj.weight": out.weight}
+    if q.bias is not None:
+        state |= {"in_proj_bias": torch.cat([q.bias, k.bias, v.bias]), "out_proj.bias": out.bias}
+    attention.load_state_dict(state)
+    itself = query is memory
+    query = query.expand(max(len(query), len(memory)), -1, -1)
+    memory = query if itself else memory
+    result: Tensor = attention(query, memory, memory)[0]
+    return result
 
 
 def sampled_at_once(
@@ -79,12 +54,44 @@ def sampled_at_once(
     return total.view(batch, -1, queries).transpose(1, 2).contiguous()
 
 
-def sampling_at_once(module: Network) -> Network:
-    for node in module.graph.nodes:
-        if node.target is deform_sample_on:
-            node.target, node.args = sampled_at_once, node.args[:5]
-    module.recompile()
-    return module
+def attentions(network: Network) -> dict[str, tuple[str, str]]:
+    """The last projection of every attention of four -> what its query and its memory are."""
+    nodes, table = network.graph.nodes, {}
+    for name in nodes:
+        prefix, _, last = name.rpartition(".")
+        if last == "out_proj" and f"{prefix}.q_proj" in nodes:
+            table[name] = (nodes[f"{prefix}.q_proj"].args[0], nodes[f"{prefix}.k_proj"].args[0])
+    return table
+
+
+def in_published_order(network: Network, heads: int) -> Network:
+    """The network, node by node, with torch's attention and one sum over all samples; only what an output needs."""
+    instead = attentions(network)
+
+    def run(self: Network, **inputs: Tensor) -> dict[str, Tensor]:
+        graph, values = self.graph, dict(inputs)
+        reads = {n: instead.get(n, self.arguments(v)) for n, v in graph.nodes.items()}
+        needed, waiting = set(graph.outputs.values()), list(graph.outputs.values())
+        while waiting:
+            new = set(reads[waiting.pop()]) - needed
+            needed |= new
+            waiting += new
+        for name, node in graph.nodes.items():
+            if name not in needed or isinstance(node.op, Input):
+                continue
+            args = [values[a] for a in reads[name]]
+            if name in instead:
+                prefix = name.rpartition(".")[0]
+                layers = {part: self.get_submodule(f"{prefix}.{part}") for part in (*PROJECTIONS, "out_proj")}
+                values[name] = torch_attention(layers, heads, *args)  # type: ignore[arg-type]
+            elif isinstance(node.op, DeformSample):
+                values[name] = sampled_at_once(*args, node.op.levels)  # type: ignore[misc]
+            else:
+                values[name] = self.compute(node, args)
+        return {name: values[value] for name, value in graph.outputs.items()}
+
+    network.__dict__["run"] = run
+    return network
 
 
 def contiguous_inputs(module: Network, names: tuple[str, ...]) -> Network:
