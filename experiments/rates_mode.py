@@ -12,9 +12,9 @@ from rich.table import Table
 
 from experiments.dataset import real_frames, split
 from experiments.errors import UserError
+from experiments.modes.rates import RatesSettings
 from experiments.network import load_run
 from experiments.run_folder import write_text
-from experiments.settings import RatesSettings
 from graph.graph import Node
 from graph.lower import observe
 from graph.ops import Firing
