@@ -7,13 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from experiments import cli
-from tools.doctor import doctor
-
-TOOLS = {"doctor": doctor}
+from tools.doctor import DOCTOR
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return cli.main(argv, TOOLS)
+    return cli.main(argv, extra=(DOCTOR,))
 
 
 if __name__ == "__main__":

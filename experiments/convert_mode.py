@@ -29,9 +29,9 @@ from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import score
+from experiments.modes.convert import ConvertSettings
 from experiments.network import DEPLOYED, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_json
-from experiments.settings import ConvertSettings
 from experiments.train_mode import facts, open_run, scores, train_network
 from experiments.trainer import Stopped
 from graph.graph import Graph

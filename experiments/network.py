@@ -16,14 +16,10 @@ from experiments.config_file import load
 from experiments.dataset import on_grid
 from experiments.errors import UserError
 from experiments.model import model_spec
+from experiments.modes.convert import ConvertSettings
+from experiments.modes.snn import SnnSettings
 from experiments.run_folder import read_weights
-from experiments.settings import (
-    ConvertSettings,
-    NeuronSettings,
-    RunSettings,
-    SnnSettings,
-    SpikeSettings,
-)
+from experiments.settings import NeuronSettings, RunSettings, SpikeSettings
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower

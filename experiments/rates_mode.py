@@ -13,8 +13,8 @@ from rich.table import Table
 from common.files import write_whole
 from experiments.dataset import real_frames, split
 from experiments.errors import UserError
+from experiments.modes.rates import RatesSettings
 from experiments.network import load_run
-from experiments.settings import RatesSettings
 from graph.graph import Node
 from graph.lower import observe
 from graph.ops import Firing

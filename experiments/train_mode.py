@@ -13,6 +13,8 @@ from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import all_scores, score
 from experiments.initial import initialise
+from experiments.modes.convert import ConvertSettings
+from experiments.modes.snn import SnnSettings
 from experiments.network import for_inference, network
 from experiments.progress import bars
 from experiments.run_folder import (
@@ -20,7 +22,7 @@ from experiments.run_folder import (
     write_json,
     write_weights,
 )
-from experiments.settings import ConvertSettings, RunSettings, SnnSettings
+from experiments.settings import RunSettings
 from experiments.trainer import Stopped, Trainer
 from graph.lower import Network
 from graph.lower.files import graph_file

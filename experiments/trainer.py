@@ -30,8 +30,9 @@ from experiments.dataset import steps_per_epoch, training_order
 from experiments.freezing import freeze
 from experiments.host_memory import keep_freed_memory
 from experiments.model import model_spec
+from experiments.modes.ann import AnnSettings
 from experiments.schedule import learning_rate
-from experiments.settings import AnnSettings, RunSettings, TrainSettings
+from experiments.settings import RunSettings, TrainSettings
 from graph.infer import window
 from graph.lower import Network
 from graph.passes import driven_macs

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from experiments.settings import DoctorSettings
-from graph.models import FAMILIES
+from experiments.modes import Mode
+from graph.lower import Network, lower
+from graph.models import FAMILIES, build
+from graph.neuron import Neuron
+from graph.passes import SpikeSpec, spikify
 from kernels import cpu_backend
 from kernels.kept import cache_folder
 from kernels.selection import BACKEND_OF, selection
+from snn import SNN
 
 PACKAGES = (
     "torch",
@@ -29,6 +35,11 @@ PACKAGES = (
     "snntorch",
     "norse",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorSettings:
+    mode: str = "doctor"
 
 
 def _version(name: str) -> str:
@@ -66,8 +77,29 @@ def findings() -> list[tuple[str, str]]:
     ]
 
 
+def coverage(form: str, network: Network) -> tuple[str, str]:
+    """How many nodes of a network run on compiled kernels, and why the others do not."""
+    kernels = network.kernels()
+    without = Counter(reason for reason in kernels.values() if reason.startswith("none"))
+    reasons = "".join(f"; {count} {reason}" for reason, count in without.items())
+    return f"nodes on kernels, {form}", f"{len(kernels) - sum(without.values())} of {len(kernels)}{reasons}"
+
+
+def networks() -> list[tuple[str, str]]:
+    """The tiny MI-AVS as it is trained; ``python -m graph miavs --levels 4 --training --lowered`` names every node."""
+    graph = build("miavs", "tiny").pruned(["mask"])
+    binary = SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=4, norm="batch", signed=False)
+    return [
+        coverage("I-LIF, T = 1", lower(spikify(graph), SNN)),
+        coverage("LIF, T = 4", lower(spikify(graph, binary), SNN)),
+    ]
+
+
 def doctor(settings: DoctorSettings) -> None:
     table = Table(title="SpikeAVS doctor", show_header=False)
-    for row in findings():
+    for row in (*findings(), *networks()):
         table.add_row(*row)
     Console().print(table)
+
+
+DOCTOR = Mode(name="doctor", summary="what this machine has, and what works on it", settings=DoctorSettings, run=doctor)

@@ -1,4 +1,4 @@
-"""``--mode data``: what is there of a dataset in a folder, by name and count. Writes no more than log-mels."""
+"""``--mode data``: what is there of AVSBench in a folder, by name and count. Writes no more than log-mels."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from rich.console import Console
 from rich.table import Table
 
 from avs import avsbench
-from experiments.data_check import build_command, checked
+from experiments.datasets.avsbench.whole import build_command, checked
 from experiments.errors import UserError
 from experiments.progress import bars
-from experiments.settings import DataModeSettings
 
 NAMED = 5  # of a kind, in the list under the table
 
 
-def _places(settings: DataModeSettings) -> list[avsbench.Place]:
+def _places(root: Path, variant: str) -> list[avsbench.Place]:
     """The variant that is asked for, or all whose table is there."""
-    if settings.variant != "all":
-        return [avsbench.place(settings.variant, Path(settings.root))]
-    found: list[avsbench.Place] = []
-    for variant, layout in avsbench.LAYOUTS.items():
-        if any((base / layout.table).is_file() for base in (Path(settings.root) / layout.folder, Path(settings.root))):
-            found.append(avsbench.place(variant, Path(settings.root)))
-    if not found:
+    if variant != "all":
+        return [avsbench.place(variant, root)]
+    places = [
+        avsbench.place(name, root)
+        for name, layout in avsbench.LAYOUTS.items()
+        if any((base / layout.table).is_file() for base in (root / layout.folder, root))
+    ]
+    if not places:
         tables = " or ".join(f"{layout.folder}/{layout.table}" for layout in avsbench.LAYOUTS.values())
-        raise ValueError(f"--root is '{settings.root}', which holds no variant of AVSBench, expected {tables} in it")
-    return found
+        raise ValueError(f"--root is '{root}', which holds no variant of AVSBench, expected {tables} in it")
+    return places
 
 
 def _build(place: avsbench.Place, rows: dict[str, tuple[avsbench.Row, ...]]) -> None:
@@ -62,51 +62,52 @@ def table(reports: dict[str, list[avsbench.Report]]) -> Table:
 
 def lines(variant: str, report: avsbench.Report) -> list[str]:
     """What is wrong in a split: per kind a count and the first names."""
-    found: list[str] = []
+    texts: list[str] = []
     for kind in avsbench.KINDS:
         for missing in (True, False):
             these = [f for f in report.findings if f.kind == kind and f.missing == missing]
             if these:
                 word = "missing" if missing else "broken"
-                found.append(f"{variant} {report.split}: {len(these)} {kind} {word}")
-                found += [f"  {f.path if missing else f.sentence}" for f in these[:NAMED]]
-                found += [f"  and {len(these) - NAMED} more"] * (len(these) > NAMED)
-    return found
+                texts.append(f"{variant} {report.split}: {len(these)} {kind} {word}")
+                texts += [f"  {f.path if missing else f.sentence}" for f in these[:NAMED]]
+                texts += [f"  and {len(these) - NAMED} more"] * (len(these) > NAMED)
+    return texts
 
 
-def _reports(settings: DataModeSettings) -> dict[str, list[avsbench.Report]]:
-    found: dict[str, list[avsbench.Report]] = {}
-    for place in _places(settings):
-        variant, rows = place.layout.variant, avsbench.index(place)
-        if settings.build_logmels:
+def _reports(root: Path, variant: str, build_logmels: bool) -> dict[str, list[avsbench.Report]]:
+    reports: dict[str, list[avsbench.Report]] = {}
+    for place in _places(root, variant):
+        name, rows = place.layout.variant, avsbench.index(place)
+        if build_logmels:
             _build(place, rows)
-        found[variant] = [checked(f"check {variant} {name}", place, part) for name, part in rows.items()]
-    return found
+        reports[name] = [checked(f"check {name} {split}", place, part) for split, part in rows.items()]
+    return reports
 
 
-def data(settings: DataModeSettings) -> None:
+def report(root: Path, variant: str, build_logmels: bool) -> None:
+    """A table, what is wrong by name, and how to build log-mels; anything wrong is an error at the end."""
     console = Console()
     try:
-        reports = _reports(settings)
+        reports = _reports(root, variant, build_logmels)
     except ValueError as error:
         raise UserError(str(error)) from error
     console.print(table(reports))
-    for variant, parts in reports.items():
+    for name, parts in reports.items():
         for part in parts:
-            for line in lines(variant, part):
+            for line in lines(name, part):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for variant, parts in reports.items():
+    for name, parts in reports.items():
         buildable = sum(part.buildable for part in parts)
         if buildable:
-            console.print(f"{buildable} log-mels of {variant} can be made from the recordings:", markup=False)
-            console.print(f"  {build_command(variant, settings.root)}", markup=False, soft_wrap=True)
-    _verdict(settings, reports)
+            console.print(f"{buildable} log-mels of {name} can be made from the recordings:", markup=False)
+            console.print(f"  {build_command(name, root)}", markup=False, soft_wrap=True)
+    _verdict(root, reports)
 
 
-def _verdict(settings: DataModeSettings, reports: dict[str, list[avsbench.Report]]) -> None:
+def _verdict(root: Path, reports: dict[str, list[avsbench.Report]]) -> None:
     findings = [finding for parts in reports.values() for part in parts for finding in part.findings]
     if findings:
         missing = sum(finding.missing for finding in findings)
         counts = f"{missing} files are missing and {len(findings) - missing} are broken, expected none"
-        raise UserError(f"AVSBench in '{settings.root}' is not whole: {counts}; the first: {findings[0].sentence}")
-    print(f"AVSBench in '{settings.root}' is whole: {', '.join(reports)}")
+        raise UserError(f"AVSBench in '{root}' is not whole: {counts}; the first: {findings[0].sentence}")
+    print(f"AVSBench in '{root}' is whole: {', '.join(reports)}")
