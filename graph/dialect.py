@@ -55,7 +55,7 @@ class Dialect:
 
     def __or__(self, other: Dialect) -> Dialect:
         """``self`` with the rows of ``other`` in place of its own."""
-        return Dialect(other.name, {**self.table, **other.table}, other.backend)
+        return Dialect(other.name, {**self.table, **other.table}, other.backend or self.backend)
 
     def make(self, node: str, op: Op, place: Place) -> Any:
         factory = self.table.get(type(op))

@@ -19,7 +19,7 @@ from graph.upgrade import upgraded
 from graph.values import Unit
 
 FORMAT = 2
-TYPES: dict[str, type] = {**REGISTRY, "Site": Site, "Neuron": Neuron, "Unit": Unit}
+PARTS: dict[str, type] = {"Site": Site, "Neuron": Neuron, "Unit": Unit}
 
 
 def _encode(value: Any) -> Any:
@@ -32,9 +32,10 @@ def _encode(value: Any) -> Any:
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
         kind = value["type"]
-        if kind not in TYPES:
-            raise ValueError(not_among("graph file: type", kind, TYPES))
-        return TYPES[kind](**{k: _decode(v) for k, v in value.items() if k != "type"})
+        types = {**REGISTRY, **PARTS}
+        if kind not in types:
+            raise ValueError(not_among("graph file: type", kind, types))
+        return types[kind](**{k: _decode(v) for k, v in value.items() if k != "type"})
     return tuple(_decode(v) for v in value) if isinstance(value, list) else value
 
 

@@ -182,8 +182,8 @@ def lower(
     stateful: bool = False,
     task: Task | None = None,
 ) -> Any:
-    """A ``Network``: ``forward(**inputs)`` returns ``{output name: tensor}``. ``stateful``: a ``Stateful``, called once a
-    time step with its state handed in and out."""
+    """A ``Network``: ``forward(**inputs)`` returns ``{output name: tensor}``. ``stateful``: a ``Stateful``, which is
+    called once a time step with its state handed in and out."""
     wanted = graph.pruned(outputs)
     values = infer(wanted)  # clocks and kinds must be consistent before anything is built
     parts = parts_of(wanted, dialect, values)

@@ -12,6 +12,14 @@ from graph.pattern import Pattern
 from graph.values import REAL, Clock, Integer, Kind, Shape, Spike, counts_site, magnitude
 
 
+class Between:
+    """Mixin: it may stand between a neuron and its reader, so a neuron is computed above it and not below."""
+
+    @property
+    def hoists(self) -> bool:
+        return self.moves  # type: ignore[attr-defined, no-any-return]
+
+
 def axis_of(axis: int) -> int:
     """An axis of a value without its batch, as one of an array with it."""
     return axis if axis < 0 else axis + 1
@@ -25,7 +33,7 @@ def between(length: int, factor: int) -> tuple[Array, Array, Array]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class View(Keep, Op):
+class View(Between, Keep, Op):
     """Reshape and permute by a pattern: ``"c h w -> (h w) c"``; unknown factors come from ``sizes``."""
 
     pattern: str
@@ -33,10 +41,6 @@ class View(Keep, Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         return Pattern.parse(self.pattern, self.sizes).resolve(inputs[0]).out
-
-    @property
-    def hoists(self) -> bool:
-        return self.moves
 
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         (x,) = inputs
@@ -47,7 +51,7 @@ class View(Keep, Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Concat(Op):
-    """Concatenate along ``axis``. Spikes of one scale stay spikes; of several scales, real."""
+    """Concatenate along ``axis``. Counts of one site stay counts; of several, they are real values."""
 
     arity: ClassVar[int | None] = None
     axis: int = 0
@@ -73,7 +77,7 @@ class Concat(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slice(Keep, Op):
+class Slice(Between, Keep, Op):
     """y = x[start:stop] along ``axis``."""
 
     axis: int = 0
@@ -85,10 +89,6 @@ class Slice(Keep, Op):
         if not 0 <= self.start < self.stop <= inputs[0][axis]:
             raise ValueError(f"Slice {self.start}:{self.stop} does not fit axis {axis} of {inputs[0]}")
         return (*inputs[0][:axis], self.stop - self.start, *inputs[0][axis + 1 :])
-
-    @property
-    def hoists(self) -> bool:
-        return self.moves
 
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         return np.take(inputs[0], np.arange(self.start, self.stop), axis=axis_of(self.axis))
@@ -133,7 +133,7 @@ class Reduce(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool(Op):
+class Pool(Between, Op):
     """Max or average over windows of [C, H, W]. Max keeps spikes; an average of spikes is an integer."""
 
     reason: ClassVar[str] = "average"
@@ -164,10 +164,6 @@ class Pool(Op):
         return Integer(bound * self.kernel**2)
 
     @property
-    def hoists(self) -> bool:
-        return self.moves
-
-    @property
     def chooses(self) -> bool:
         return self.fn == "max"
 
@@ -180,7 +176,7 @@ class Pool(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upsample(Op):
+class Upsample(Between, Op):
     """Resize [C, H, W] by an integer ``factor``; nearest keeps spikes, bilinear (half-pixel centres) is real."""
 
     reason: ClassVar[str] = "bilinear interpolation"
@@ -205,10 +201,6 @@ class Upsample(Op):
     def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         return kinds[0] if self.mode == "nearest" else REAL
 
-    @property
-    def hoists(self) -> bool:
-        return self.moves
-
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         (x,) = inputs
         if self.mode == "nearest":
@@ -220,7 +212,7 @@ class Upsample(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Downsample(Op):
+class Downsample(Between, Op):
     """[C, H, W] at one pixel in ``divisor``, which divides H and W. nearest: the first of each block, so spikes stay;
     bilinear (half-pixel centres, no antialias): the middle pixel of each block, or the mean of its middle four."""
 
@@ -253,10 +245,6 @@ class Downsample(Op):
         bound = magnitude(kinds[0])
         return kinds[0] if not self.averages or bound is None else Integer(bound * 4)
 
-    @property
-    def hoists(self) -> bool:
-        return self.moves
-
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         (x,), d = inputs, self.divisor
         if not self.averages:
@@ -268,7 +256,7 @@ class Downsample(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resize(Keep, Op):
+class Resize(Between, Keep, Op):
     """[C, H, W] to any height and width, nearest: y[r, c] = x[floor(r H / height), floor(c W / width)]."""
 
     size: tuple[int, int]
@@ -278,10 +266,6 @@ class Resize(Keep, Op):
             raise ValueError(f"Resize to {self.size} leaves nothing of shape {inputs[0]}")
         return (inputs[0][0], *self.size)
 
-    @property
-    def hoists(self) -> bool:
-        return self.moves
-
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         (x,) = inputs
         rows, columns = (np.arange(n) * length // n for n, length in zip(self.size, x.shape[2:], strict=True))
@@ -289,7 +273,7 @@ class Resize(Keep, Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pad(Keep, Op):
+class Pad(Between, Keep, Op):
     """Zeros around [C, H, W]: ``before`` rows and columns at the start, ``after`` at the end."""
 
     before: int = 0
@@ -299,17 +283,13 @@ class Pad(Keep, Op):
         channels, *lengths = inputs[0]
         return (channels, *(n + self.before + self.after for n in lengths))
 
-    @property
-    def hoists(self) -> bool:
-        return self.moves
-
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         around = (self.before, self.after)
         return np.pad(inputs[0], ((0, 0), (0, 0), around, around))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unfold(Keep, Op):
+class Unfold(Between, Keep, Op):
     """Batch of frames -> clips: [B F, ...] -> [B, F, ...]; the shape gains a leading F."""
 
     frames: int
@@ -317,16 +297,12 @@ class Unfold(Keep, Op):
     def shape(self, *inputs: Shape) -> Shape:
         return (self.frames, *inputs[0])
 
-    @property
-    def hoists(self) -> bool:
-        return self.moves
-
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         return inputs[0].reshape(-1, self.frames, *inputs[0].shape[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fold(Keep, Op):
+class Fold(Between, Keep, Op):
     """Clips -> batch of frames: [B, F, ...] -> [B F, ...]."""
 
     frames: int
@@ -336,24 +312,16 @@ class Fold(Keep, Op):
             raise ValueError(f"Fold of {self.frames} frames does not fit shape {inputs[0]}")
         return inputs[0][1:]
 
-    @property
-    def hoists(self) -> bool:
-        return self.moves
-
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         return inputs[0].reshape(-1, *inputs[0].shape[2:])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drop(Keep, Op):
+class Drop(Between, Keep, Op):
     """Dropout (``path`` = False) or DropPath in training, identity after. One mask per clip, shared over the steps."""
 
     p: float
     path: bool = False
-
-    @property
-    def hoists(self) -> bool:
-        return self.moves
 
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         return inputs[0]
