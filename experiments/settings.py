@@ -149,8 +149,3 @@ class SpikingSettings(RunSettings):
 
     neuron: NeuronSettings = field(default_factory=NeuronSettings)
     spikes: SpikeSettings = field(default_factory=SpikeSettings)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoctorSettings:
-    mode: str = "doctor"

@@ -62,3 +62,12 @@ class Dialect:
         if factory is None:
             raise ValueError(f"node '{node}': dialect '{self.name}' has no row for {type(op).__name__}")
         return factory.fn(op, place) if isinstance(factory, Placed) else factory(op)
+
+
+DIALECTS: dict[str, Dialect] = {}
+
+
+def register(dialect: Dialect) -> Dialect:
+    """A dialect that a saved network may name."""
+    DIALECTS[dialect.name] = dialect
+    return dialect

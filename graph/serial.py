@@ -38,15 +38,22 @@ def _decode(value: Any) -> Any:
     return tuple(_decode(v) for v in value) if isinstance(value, list) else value
 
 
-def dumps(graph: Graph) -> str:
+def dumps(graph: Graph, more: dict[str, Any] | None = None) -> str:
+    """``more``: what else the file says, beside the graph."""
     nodes = [
         {"name": n.name, "op": _encode(n.op), "args": list(n.args)}
         | ({} if n.weights == n.name else {"weights": n.weights})
         for n in graph.nodes.values()
     ]
     head = {"format": FORMAT, "name": graph.name, "steps": graph.steps, "outputs": graph.outputs}
+    head |= more or {}
     body = ",\n  ".join(json.dumps(n) for n in nodes)
     return json.dumps(head)[:-1] + ',\n "nodes": [\n  ' + body + "\n]}\n"
+
+
+def about(text: str) -> dict[str, Any]:
+    """What a graph file says beside its nodes."""
+    return {k: v for k, v in json.loads(text).items() if k != "nodes"}
 
 
 def loads(text: str, neuron: Neuron | None = None) -> Graph:

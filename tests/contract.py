@@ -4,14 +4,14 @@ family's own loss, and how its tensors' gradients are judged."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN, QANN
 from avs.chimes import ChimesSpec, load
@@ -20,10 +20,11 @@ from avs.losses.masks import LossSpec, extra_losses
 from avs.losses.objective import objective
 from graph.dialect import Dialect
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import FAMILIES, build, spec_of
+from graph.neuron import Neuron
 from graph.passes import SpikeSpec, spikify
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 FRAMES, CLIPS = 5, 2
 ROWS = FRAMES * CLIPS
@@ -43,14 +44,14 @@ class Form:
 
 def binary(steps: int) -> Form:
     """The neurons of configs/demo_lif.yaml."""
-    neuron = replace(NeuronSpec(**LIF["neuron"]), steps=steps)
-    return Form(SNN(neuron), SpikeSpec(levels=neuron.levels, steps=steps, **LIF["spikes"]))
+    neuron = Neuron(**{key: value for key, value in LIF["neuron"].items() if key != "steps"})
+    return Form(SNN, SpikeSpec(neuron=neuron, steps=steps, **LIF["spikes"]))
 
 
 FORMS = {
     "ann": Form(ANN),
     "qann": Form(QANN, SpikeSpec()),
-    "ilif": Form(SNN(NeuronSpec()), SpikeSpec(score="linear")),
+    "ilif": Form(SNN, SpikeSpec(score="linear")),
     "lif": binary(2),
     "demo_lif": binary(LIF["neuron"]["steps"]),
 }
@@ -72,7 +73,7 @@ def graph_of(family: str, dialect: str, size: int = SMALL) -> Graph:
     return spikify(graph, spikes) if spikes else graph
 
 
-def made(family: str, dialect: str, size: int = SMALL, outputs: list[str] | None = None) -> fx.GraphModule:
+def made(family: str, dialect: str, size: int = SMALL, outputs: list[str] | None = None) -> Network:
     torch.manual_seed(0)
     return lower(graph_of(family, dialect, size), FORMS[dialect].table, outputs)
 
@@ -88,7 +89,7 @@ def whole(*chosen: int, size: int = SMALL) -> dict[str, Tensor]:
     return {**_split(size).frame_batch(rows, torch.arange(FRAMES).repeat(len(chosen))), "clip": rows}
 
 
-def seen_by(module: fx.GraphModule, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def seen_by(module: Network, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What a network reads of a batch, as precisely as it computes."""
     dtype = next(module.parameters()).dtype
     return {key: batch[key].to(dtype) for key in ("image", "logmel")}
@@ -102,7 +103,7 @@ class Found:
     mask: Tensor
 
 
-def loss_of(family: str, module: fx.GraphModule, batch: Mapping[str, Tensor]) -> Found:
+def loss_of(family: str, module: Network, batch: Mapping[str, Tensor]) -> Found:
     outputs = module(**seen_by(module, batch))
     parts = objective(
         outputs,
@@ -125,7 +126,7 @@ def halves(name: str, gradient: Tensor) -> dict[str, Tensor]:
     return dict(zip((f"{name}:k", f"{name}:v"), gradient.chunk(2), strict=True))
 
 
-def gradients(family: str, module: fx.GraphModule, batches: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
+def gradients(family: str, module: Network, batches: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
     """The largest |gradient| of every tensor over several batches, in float64."""
     module = module.double().train()
     largest: dict[str, float] = {}

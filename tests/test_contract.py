@@ -7,19 +7,18 @@ import re
 
 import pytest
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from convert.observe import observe
 from energy.account import account
 from graph.infer import frame_macs, infer
-from graph.lower import lower, source_of
+from graph.lower import Network, lower, observe
 from graph.models import FAMILIES, build, spec_of
 from graph.ops import Firing, Output
 from graph.passes import SpikeSpec, fold, lint, released, spikify
 from graph.serial import dumps, loads, same
 from graph.trainable import trained
 from graph.values import Clock, Spike
-from snn import SNN, NeuronSpec
+from snn import SNN
 from tests.contract import (
     CLIPS,
     FORMS,
@@ -64,7 +63,7 @@ SPIKE_FED = {"av2ts": 0.965}
 def test_every_node_is_what_it_says(family, dialect):
     """Shape, rows by clock and by clip, and whole counts where it says spike."""
     module, seen = made(family, dialect).eval(), {}
-    graph = source_of(module)
+    graph = module.graph
     facts = infer(graph)
     observe(module, seen_by(module, whole(0, 1)), lambda name, value: seen.__setitem__(name, value))
     assert set(seen) == {n for n, v in graph.nodes.items() if not isinstance(v.op, Output)}
@@ -96,8 +95,8 @@ def test_training_outputs_leave_no_trace(family):
     """The mask alone is the same mask, from a network in which every value is read."""
     for dialect in ("ann", "ilif"):
         module, alone = made(family, dialect).eval(), made(family, dialect, outputs=["mask"]).eval()
-        kept = source_of(alone)
-        assert list(kept.outputs) == ["mask"] and len(source_of(module).outputs) > 1
+        kept = alone.graph
+        assert list(kept.outputs) == ["mask"] and len(module.graph.outputs) > 1
         assert not [n for n, v in kept.nodes.items() if isinstance(v.op, Output) and v.op.training]
         assert [n for n, readers in kept.consumers().items() if not readers] == [kept.outputs["mask"]]
         state = module.state_dict()
@@ -125,7 +124,7 @@ def test_it_survives_a_file(family, dialect):
 
 
 @torch.no_grad()
-def moved_by(names: list[str], family: str, module: fx.GraphModule, batch: dict[str, Tensor]) -> float:
+def moved_by(names: list[str], family: str, module: Network, batch: dict[str, Tensor]) -> float:
     """By what share the loss changes when these tensors do."""
     twin = copy.deepcopy(module)
     for name, p in twin.named_parameters():
@@ -191,7 +190,7 @@ def test_published_image_attention_cannot_learn_where_to_look():
     )
     assert spec.hidden_norms
     torch.manual_seed(0)
-    module = lower(released(build("miavs", spec)), SNN(NeuronSpec()))
+    module = lower(released(build("miavs", spec)), SNN)
     with torch.no_grad():
         for name, p in module.named_parameters():
             if re.search(r"^backbone\..*\.attn\.(q|kv)\.weight$", name):
@@ -224,8 +223,8 @@ def test_its_energy_is_counted(family, dialect):
     module = made(family, dialect, outputs=["mask"])
     found = account(module, [whole(0, 1)], frames=FRAMES, name=family)
     assert (found.samples, found.coverage) == (CLIPS, 1.0)
-    facts = infer(source_of(module))  # what is computed once, when a network is loaded, costs a frame nothing
-    macs = {n: count for n, count in frame_macs(source_of(module)).items() if facts[n].clock != Clock.STATIC}
+    facts = infer(module.graph)  # what is computed once, when a network is loaded, costs a frame nothing
+    macs = {n: count for n, count in frame_macs(module.graph).items() if facts[n].clock != Clock.STATIC}
     assert found.macs == pytest.approx(sum(macs.values()), rel=1e-4)
     assert {row.name for row in found.layers} >= {name for name, count in macs.items() if count}
     assert bool(found.totals.sum("ac_w")) == bool(found.spike_fed_share) == (dialect != "ann")

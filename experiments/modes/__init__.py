@@ -11,13 +11,12 @@ from experiments.modes.ann import ANN
 from experiments.modes.convert import CONVERT
 from experiments.modes.data import DATA
 from experiments.modes.demo import DEMO
-from experiments.modes.doctor import DOCTOR
 from experiments.modes.energy import ENERGY
 from experiments.modes.mode import Mode
 from experiments.modes.rates import RATES
 from experiments.modes.snn import SNN
 
-MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, DATA, DEMO, DOCTOR)
+MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, DATA, DEMO)
 PLANNED = ("ablate", "predict", "export")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from graph.blocks import feed_forward, linear, norm, sublayer
 from graph.graph import Graph
-from graph.ops import Add, Concat, Const, DeformSample, Param, Quantize, Score, Slice, View
+from graph.ops import Add, Concat, Const, DeformSample, Linear, Param, Quantize, Score, Slice, View
 from graph.spec import BaseSpec
 
 TOKENS = "c h w -> (h w) c"
@@ -80,8 +80,10 @@ def deformable_attention(g: Graph, name: str, query: str, value: str, reference:
         if spec.norm == "batch":
             v = norm(g, "value_norm", v, spec)
         v = g("value", View(pattern="s (h d) -> s h d", sizes=(("h", heads),)), v)
-        init = f"offsets:{heads},{count},{points}"
-        offset = linear(g, "sampling_offsets", query, heads * count * points * 2, init=init)
+        look = Linear(
+            cin=g[query].shape[-1], cout=heads * count * points * 2, init="zeros", offsets=(heads, count, points)
+        )
+        offset = g("sampling_offsets", look, query)
         if spec.offset_bits:
             offset = g("grid", Quantize(bits=spec.offset_bits), offset)
         offset = g("offset", View(pattern="q (h l p k) -> q h l p k", sizes=(*grouped, ("k", 2))), offset)

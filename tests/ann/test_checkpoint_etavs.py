@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from ann import ANN
 from ann.checkpoints.etavs import PVT, RESNET
 from ann.checkpoints.keymap import KeyMap, translate
-from convert.observe import observe
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower, observe
 from graph.models import build, spec_of
 
 OWN = ("messenger.", "decoder.")  # of the encoders' keys other tests know
@@ -32,7 +31,7 @@ BLOCK = {
 }  # fmt: skip
 
 
-def small(**changes: object) -> fx.GraphModule:
+def small(**changes: object) -> Network:
     torch.manual_seed(0)
     return lower(build("etavs", spec_of("etavs", "tiny", **{**SMALL, **changes})), ANN).eval()
 
@@ -65,7 +64,7 @@ def official(*, narrow_first: bool = False) -> dict[str, Tensor]:
     return state
 
 
-def own(module: fx.GraphModule) -> dict[str, Tensor]:
+def own(module: Network) -> dict[str, Tensor]:
     return {key: value for key, value in module.state_dict().items() if key.startswith(OWN)}
 
 

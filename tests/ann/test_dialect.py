@@ -6,31 +6,32 @@ import torch
 from ann import ANN, QANN
 from graph.dialect import Call
 from graph.lower import lower
+from graph.neuron import Neuron
 from graph.ops import REGISTRY, Act, Gate, Input, Output, Quantize, Score, Site
 from layers.quantise import ClipRound
 from layers.site import SpikeSite, ThresholdSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 
-@pytest.mark.parametrize("dialect", [ANN, QANN, SNN(NeuronSpec())])
+@pytest.mark.parametrize("dialect", [ANN, QANN, SNN])
 def test_every_op_has_a_row(dialect):
     assert {t.__name__ for t in dialect.table} | {Input.__name__, Output.__name__} == set(REGISTRY)
 
 
 @pytest.mark.parametrize("op", [Act, Gate, Score])
 def test_sites(op):
-    site = Site(name="s", levels=3, signed=True, channels=2)
+    site = Site(name="s", neuron=Neuron(levels=3), signed=True, channels=2)
     assert isinstance(ANN.table[op](op()), Call) and isinstance(QANN.table[op](op()), Call)
     made = QANN.table[op](op(site=site))
     assert type(made) is SpikeSite and type(made.fire) is ClipRound
     assert (made.fire.levels, made.fire.signed) == (3, True)
-    folded = Site(name="s", levels=3, channels=2, folded=True)
+    folded = Site(name="s", neuron=Neuron(levels=3), channels=2, folded=True)
     assert type(QANN.table[op](op(site=folded))) is ThresholdSite
 
 
 def test_only_the_real_valued_dialect_skips_the_grid():
     x = torch.tensor([0.3])
-    found = [d.table[Quantize](Quantize(bits=1)) for d in (ANN, QANN, SNN(NeuronSpec()))]
+    found = [d.table[Quantize](Quantize(bits=1)) for d in (ANN, QANN, SNN)]
     assert [c.fn(x, *c.args).item() for c in found] == [pytest.approx(0.3), 0.5, 0.5]
 
 
@@ -40,7 +41,7 @@ def test_the_quantised_ann_is_the_one_step_integer_snn():
 
     torch.manual_seed(0)
     graph = spikify(build("avsegformer", "micro"))
-    a, b = lower(graph, QANN).eval(), lower(graph, SNN(NeuronSpec())).eval()
+    a, b = lower(graph, QANN).eval(), lower(graph, SNN).eval()
     b.load_state_dict(a.state_dict())
     batch = {"image": torch.rand(2, 3, 32, 32), "logmel": torch.randn(2, 1, 96, 64)}
     one, two = a(**batch), b(**batch)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN, QANN
 from ann.pretrained import load_audio, load_image
@@ -18,7 +18,7 @@ from ann.weight_files import PACKAGE, PACKAGED
 from graph.backbones import AUDIO, BACKBONES
 from graph.backbones.classifier import classifier
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.ops import Conv, Input, Reduce
 from graph.passes import spikify
 from graph.spec import BaseSpec
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 SMALL = "pvt_v2_b0"
 
 
-def network(name: str = SMALL, *, spiking: bool = False) -> fx.GraphModule:
+def network(name: str = SMALL, *, spiking: bool = False) -> Network:
     """A backbone with a layer of a family's between its stages, and a head that must not be touched."""
     g = Graph(name="net")
     image = g("image", Input(dims=(3, 64, 64)))
@@ -63,7 +63,7 @@ def original(key: str) -> str:
     return key.replace("mlp.dwconv.", "mlp.dwconv.dwconv.")
 
 
-def holds(module: fx.GraphModule, state: dict[str, Tensor], prefix: str = "backbone.") -> bool:
+def holds(module: Network, state: dict[str, Tensor], prefix: str = "backbone.") -> bool:
     ours = module.state_dict()
     return all(torch.equal(ours[f"{prefix}{k}"], v) for k, v in state.items() if f"{prefix}{k}" in ours)
 

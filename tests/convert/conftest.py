@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from ann import ANN, QANN
 from convert.calibrate import calibrate
@@ -17,14 +17,14 @@ from convert.fold import fold_network
 from convert.snap import snap
 from graph.dialect import Dialect
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import SPECS, build
 from graph.passes import SpikeSpec, spikify
 
 SMALL = replace(SPECS["tiny"], image=32)
 
 
-def _randomise(module: fx.GraphModule, seed: int = 0) -> fx.GraphModule:
+def _randomise(module: Network, seed: int = 0) -> Network:
     """Statistics away from 0 and 1, a third of the gammas negative, and no layer that starts at (nearly) zero."""
     random = torch.Generator().manual_seed(seed)
     for layer in module.modules():
@@ -49,7 +49,7 @@ def seeded() -> None:
 
 
 @pytest.fixture(scope="session")
-def randomise() -> Callable[..., fx.GraphModule]:
+def randomise() -> Callable[..., Network]:
     return _randomise
 
 
@@ -69,15 +69,15 @@ def plain() -> Graph:
 
 
 @pytest.fixture(scope="session")
-def ann(plain) -> fx.GraphModule:
+def ann(plain) -> Network:
     return _randomise(lower(plain, ANN))
 
 
 @pytest.fixture(scope="session")
-def taken_over(plain, ann, batch) -> Callable[[SpikeSpec, Dialect], fx.GraphModule]:
+def taken_over(plain, ann, batch) -> Callable[[SpikeSpec, Dialect], Network]:
     """The ANN's weights in another dialect, its steps calibrated, its statistics random; not folded."""
 
-    def make(spec: SpikeSpec, dialect: Dialect) -> fx.GraphModule:
+    def make(spec: SpikeSpec, dialect: Dialect) -> Network:
         module = lower(spikify(plain, spec), dialect).eval()
         module.load_state_dict(ann.state_dict(), strict=False)
         calibrate(ann, module, batch, 0.99)
@@ -87,13 +87,13 @@ def taken_over(plain, ann, batch) -> Callable[[SpikeSpec, Dialect], fx.GraphModu
 
 
 @pytest.fixture(scope="session")
-def snapped(taken_over) -> fx.GraphModule:
-    return snap(fold_network(taken_over(SpikeSpec(), QANN), QANN), 7)
+def snapped(taken_over) -> Network:
+    return snap(fold_network(taken_over(SpikeSpec(), QANN)), 7)
 
 
 @pytest.fixture
-def deploy(tmp_path) -> Callable[[fx.GraphModule], Path]:
-    def write(module: fx.GraphModule) -> Path:
+def deploy(tmp_path) -> Callable[[Network], Path]:
+    def write(module: Network) -> Path:
         for name, content in deployed_files(module).items():
             (tmp_path / name).write_bytes(content)
         return tmp_path

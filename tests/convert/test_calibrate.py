@@ -7,24 +7,24 @@ import torch
 
 from ann import ANN, QANN
 from convert.calibrate import calibrate
-from convert.observe import observe
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import lower, observe
+from graph.neuron import Neuron
 from graph.ops import Act, Conv, Firing, Gate, Input, MatMul, Mul, View
 from graph.passes import SpikeSpec, spikify
 from layers.site import SpikeSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 
 def sites(module):
-    return {n: v for n, v in source_of(module).nodes.items() if isinstance(v.op, Firing) and v.op.site is not None}
+    return {n: v for n, v in module.graph.nodes.items() if isinstance(v.op, Firing) and v.op.site is not None}
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_on_the_model(ann, plain, batch, steps):
     levels = 4 if steps == 1 else 1
-    dialect = SNN(NeuronSpec(kind="ilif" if steps == 1 else "lif", levels=levels, steps=steps))
-    module = lower(spikify(plain, SpikeSpec(levels=levels, steps=steps)), dialect)
+    dialect = SNN
+    module = lower(spikify(plain, SpikeSpec(neuron=Neuron(levels=levels), steps=steps)), dialect)
     found = calibrate(ann, module, batch, 0.99)
     everywhere = sites(module)
     assert set(found) == {n for n, v in everywhere.items() if not isinstance(v.op, Gate)}

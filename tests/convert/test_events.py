@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from convert.events import EventRunner, permuted, without
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann import QANN
-from convert.events import EventRunner, permuted, without
 from convert.export import arrays_of
 from convert.fold import fold_network
-from convert.observe import observe
 from convert.snap import snap
 from graph.graph import WEIGHTED, Graph
-from graph.lower import lower, source_of
+from graph.lower import lower, observe
+from graph.neuron import Neuron
 from graph.ops import (
     Act,
     Add,
@@ -69,13 +69,13 @@ def deployed(graph: Graph, spec: SpikeSpec | None, seed: int):
     for key, parameter in module.named_parameters():
         if not key.endswith("step"):
             parameter.data.normal_(0, 0.7, generator=random)
-    folded = snap(fold_network(module, QANN), 4)
+    folded = snap(fold_network(module), 4)
     return folded, load(arrays_of(folded))
 
 
 def agree(graph: Graph, spec: SpikeSpec | None, seed: int = 0) -> EventRunner:
     folded, arrays = deployed(graph, spec, seed)
-    source = source_of(folded)
+    source = folded.graph
     random = np.random.default_rng(seed)
     inputs = {
         n: (random.integers(-24, 25, v.shape) / 8).astype(np.float32)
@@ -119,7 +119,7 @@ def test_convolutions(kernel, stride, padding, dilation, groups, size, signed, l
     y = g("stem", Conv(cin=2, cout=4, bias=True), g("x", Input(dims=(2, *size))))
     op = Conv(cin=4, cout=4, kernel=kernel, stride=stride, padding=padding, dilation=dilation, groups=groups, bias=True)
     g.output("y", g("conv", op, y))
-    agree(g, SpikeSpec(levels=levels, signed=signed), seed)
+    agree(g, SpikeSpec(neuron=Neuron(levels=levels), signed=signed), seed)
 
 
 @settings(max_examples=20)
@@ -137,7 +137,7 @@ def test_linear_views_slices_and_products(levels, signed, seed):
     merged = g("merged", View(pattern="h n d -> n (h d)"), mixed)
     part = g("part", Slice(axis=0, start=3, stop=9), merged)
     g.output("y", g("last", Linear(cin=6, cout=3), g("sum", Add(), part, g("first", Slice(stop=6), tokens))))
-    agree(g, SpikeSpec(levels=levels, signed=signed), seed)
+    agree(g, SpikeSpec(neuron=Neuron(levels=levels), signed=signed), seed)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -185,7 +185,7 @@ def test_one_site_in_several_places():
     """The concatenation of one site's slices stays events, and each keeps its own address."""
     g = Graph(name="parts")
     x = g("x", Input(dims=(3, 4, 4)))
-    s = g("s", Act(fn="identity", site=Site(name="s", levels=3, signed=True, channels=3)), x)
+    s = g("s", Act(fn="identity", site=Site(name="s", neuron=Neuron(levels=3), signed=True, channels=3)), x)
     rows = [g(f"row{i}", Slice(axis=1, start=i, stop=i + 2), s) for i in (2, 0, 1)]
     g.output("y", g("conv", Conv(cin=3, cout=2, kernel=(3, 3)), g("joined", Concat(axis=1), *rows)))
     runner = agree(g, None)
@@ -196,7 +196,7 @@ def test_one_site_in_several_places():
 def test_a_fixed_step_is_shifted_into_the_weights(step):
     """A site that a product reads too keeps its step, so a convolution adds weights times that power of two."""
     g = Graph(name="both")
-    site = Site(name="s", levels=4, signed=True, step=step, learn=False, channels=3)
+    site = Site(name="s", neuron=Neuron(levels=4), signed=True, step=step, learn=False, channels=3)
     s = g("s", Act(fn="identity", site=site), g("x", Input(dims=(3, 4, 4))))
     flat = g("flat", View(pattern="c h w -> c (h w)"), s)
     g.output("a", g("conv", Conv(cin=3, cout=2, bias=True), s))

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from convert.events import EventRunner
 from safetensors.numpy import load_file, save_file
 
-from convert.events import EventRunner
 from convert.exactness import check
 from convert.export import ARRAYS, GRAPH, read
 from graph.infer import infer
-from graph.lower import source_of
 from graph.ops import Firing
 from graph.serial import same
 
@@ -48,7 +47,7 @@ def test_a_network_that_ignores_its_events_is_not_exact(snapped, deploy, batch):
     import copy
 
     deaf = copy.deepcopy(snapped)
-    deaf.source = source_of(snapped)
+    deaf.source = snapped.graph
     deaf.get_submodule("head.fc.4").weight.data.zero_()
     found = check(deaf, deploy(deaf), frames(batch, 1))
     assert found.max_abs_difference == 0 and not found.deletion_changes and not found.exact
@@ -73,7 +72,7 @@ def test_every_frame_is_compared(snapped, deploy, batch, monkeypatch):
 def test_what_is_deployed_is_what_is_read(snapped, deploy):
     folder = deploy(snapped)
     graph, arrays = read(folder)
-    assert same(graph, source_of(snapped)) and sorted(p.name for p in folder.iterdir()) == [GRAPH, ARRAYS]
+    assert same(graph, snapped.graph) and sorted(p.name for p in folder.iterdir()) == [GRAPH, ARRAYS]
     for key, value in snapped.state_dict().items():
         assert np.array_equal(arrays[key], value.numpy())
     constant = next(n for n in graph if n.endswith("reference"))

@@ -7,17 +7,18 @@ from ann import ANN, QANN
 from convert.compare import equal_counts, layer_distance
 from convert.fold import affine, fold_network
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import lower
 from graph.models import build
+from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Firing, Input, Norm, Site
 from graph.passes import SpikeSpec, fold, spikify
 from layers.weighted import ChannelBatchNorm
-from snn import SNN, NeuronSpec
+from snn import SNN
 
-ILIF = (SpikeSpec(), SNN(NeuronSpec()))
-LIF = (SpikeSpec(levels=1, steps=3), SNN(NeuronSpec(kind="lif", levels=1, steps=3)))
+ILIF = (SpikeSpec(), SNN)
+LIF = (SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), SNN)
 NORMED = (SpikeSpec(norm="batch", levels=3), QANN)
-INTEGER_STEPS = (SpikeSpec(steps=3), SNN(NeuronSpec(steps=3)))
+INTEGER_STEPS = (SpikeSpec(steps=3), SNN)
 
 
 def test_affine_is_the_norm():
@@ -34,10 +35,10 @@ def test_affine_is_the_norm():
 def test_ann(family, batch, randomise):
     graph = build(family, "micro").pruned(["mask"])
     module = randomise(lower(graph, ANN))
-    folded = fold_network(module, ANN)
+    folded = fold_network(module)
     a, b = module(**batch)["mask"], folded(**batch)["mask"]
     assert a.abs().max() > 0.1 and (a - b).norm() <= 1e-4 * a.norm()
-    left = {n for n, v in source_of(folded).nodes.items() if isinstance(v.op, Norm)}
+    left = {n for n, v in folded.graph.nodes.items() if isinstance(v.op, Norm)}
     every = {n for n, v in graph.nodes.items() if isinstance(v.op, Norm)}
     assert every - left == set(fold(graph)[1].into_weights) and len(every) - len(left) > 10
 
@@ -48,7 +49,7 @@ def test_sites(choice, taken_over, batch, randomise):
     module = taken_over(spec, dialect)
     if spec.norm == "batch":
         randomise(module)
-    folded = fold_network(module, dialect)
+    folded = fold_network(module)
     a, b = module(**batch)["mask"], folded(**batch)["mask"]
     assert a.abs().max() > 0.01
     assert torch.allclose(a, b, atol=1e-4) or equal_counts(module, folded, batch) < 1
@@ -59,8 +60,8 @@ def test_sites(choice, taken_over, batch, randomise):
 
 
 def _norms_into_sites(module, spec):
-    own = [n for n, v in source_of(module).nodes.items() if isinstance(v.op, Firing) and v.op.site and v.op.site.norm]
-    return [*fold(source_of(module))[1].into_sites, *own]
+    own = [n for n, v in module.graph.nodes.items() if isinstance(v.op, Firing) and v.op.site and v.op.site.norm]
+    return [*fold(module.graph)[1].into_sites, *own]
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -73,23 +74,23 @@ def test_the_flip_by_hand(steps):
     g.output("y", g("last", Conv(cin=2, cout=2), act))
     kind = "ilif" if steps == 1 else "lif"
     levels = 4 if steps == 1 else 1
-    dialect = SNN(NeuronSpec(kind=kind, levels=levels, steps=steps))
-    module = lower(spikify(g, SpikeSpec(levels=levels, steps=steps)), dialect).eval()
+    dialect = SNN
+    module = lower(spikify(g, SpikeSpec(neuron=Neuron(kind=kind, levels=levels), steps=steps)), dialect).eval()
     norm = module.get_submodule("norm")
     norm.weight.data.copy_(torch.tensor([-1.5, 0.8]))
     norm.running_mean.copy_(torch.tensor([0.3, -0.2]))
     module.get_submodule("sites.act").step.data.fill_(0.7)
     image = torch.randn(4, 2, 4, 4, generator=torch.Generator().manual_seed(0))
-    folded = fold_network(module, dialect)
+    folded = fold_network(module)
     assert torch.allclose(module(x=image)["y"], folded(x=image)["y"], atol=1e-5)
     assert folded.get_submodule("sites.act").sign.tolist() == [-1.0, 1.0]
-    assert "norm" not in source_of(folded)
+    assert "norm" not in folded.graph
 
 
 def test_the_original_is_left_as_it_was(taken_over, batch):
     module = taken_over(*ILIF)
     before = {k: v.clone() for k, v in module.state_dict().items()}
-    fold_network(module, ILIF[1])
+    fold_network(module)
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
 
 
@@ -97,11 +98,11 @@ def test_a_scale_beside_a_learnt_step_goes_into_the_weights_too():
     torch.manual_seed(0)
     g = Graph(name="scaled")
     x = g("x", Input(dims=(2, 3, 3)))
-    y = g("s", Act(scale=0.25, site=Site(name="s", levels=4, step=0.5, channels=2)), x)
+    y = g("s", Act(scale=0.25, site=Site(name="s", neuron=Neuron(levels=4), step=0.5, channels=2)), x)
     g.output("y", g("conv", Conv(cin=2, cout=3), y))
     module = lower(g, QANN).eval()
     image = torch.randn(3, 2, 3, 3)
-    a, b = module(x=image)["y"], fold_network(module, QANN)(x=image)["y"]
+    a, b = module(x=image)["y"], fold_network(module)(x=image)["y"]
     assert a.abs().max() > 0.1 and torch.allclose(a, b, atol=1e-6)
 
 
@@ -109,12 +110,12 @@ def test_a_dead_channel_fires_the_same():
     g = Graph(name="dead")
     x = g("x", Input(dims=(2, 3, 3)))
     y = g("sum", Add(), x, x)
-    s = Site(name="s", levels=4, signed=True, channels=2)
+    s = Site(name="s", neuron=Neuron(levels=4), signed=True, channels=2)
     g.output("y", g("s", Act(fn="identity", site=s), g("norm", Norm(channels=2), y)))
     module = lower(g, QANN).eval()
     module.get_submodule("norm").weight.data.copy_(torch.tensor([0.0, 1.0]))
     module.get_submodule("norm").bias.data.copy_(torch.tensor([-1.8, 0.0]))
-    folded = fold_network(module, QANN)
+    folded = fold_network(module)
     image = torch.randn(3, 2, 3, 3) * 5
     assert torch.equal(module(x=image)["y"], folded(x=image)["y"])
     assert folded(x=image)["y"][:, 0].unique().tolist() == [-2.0]
@@ -125,7 +126,7 @@ def test_distance_between_layers(ann, taken_over, batch):
     rows = layer_distance(ann, taken_over(*ILIF), batch)
     named = dict(rows)
     assert named["backbone.stem"] == 0 and named["head.fc.4"] > 0.01
-    assert [n for n, _ in rows] == [n for n in source_of(ann) if n in named] and len(rows) > 40
+    assert [n for n, _ in rows] == [n for n in ann.graph if n in named] and len(rows) > 40
     three = dict(layer_distance(ann, taken_over(*LIF), batch))
     assert set(three) == set(named) and three["backbone.stem"] == 0
 

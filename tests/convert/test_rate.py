@@ -6,11 +6,12 @@ import torch
 from ann import QANN
 from convert.rate import rate_network
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import lower
+from graph.neuron import Neuron
 from graph.ops import Act, Conv, Input, Norm
 from graph.passes import SpikeSpec, spikify
 from layers.site import SpikeSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 
 def tower() -> Graph:
@@ -25,12 +26,12 @@ def tower() -> Graph:
 
 @pytest.fixture
 def integer(randomise):
-    return randomise(lower(spikify(tower()), SNN(NeuronSpec())))
+    return randomise(lower(spikify(tower()), SNN))
 
 
 def clipped(integer):
     """The limit of many steps: the same network with 4096 levels up to the same ceiling."""
-    module = lower(spikify(tower(), SpikeSpec(levels=4096)), QANN).eval()
+    module = lower(spikify(tower(), SpikeSpec(neuron=Neuron(levels=4096))), QANN).eval()
     module.load_state_dict(integer.state_dict())
     for site in module.modules():
         if isinstance(site, SpikeSite):
@@ -53,7 +54,7 @@ def test_one_layer_of_as_many_steps_as_levels_is_the_integer_network(integer):
     """Constant current: round(T x / theta) spikes of D s / T each, which at T = D is the integer count."""
     x = torch.rand(4, 3, 8, 8)
     seen = []
-    from convert.observe import observe
+    from graph.lower import observe
 
     for module in (integer, rate_network(tower(), integer, 4, norm="none", signed=True)):
         values: dict[str, torch.Tensor] = {}
@@ -68,14 +69,14 @@ def test_weights_are_taken_over_and_steps_scaled(integer):
     assert all(torch.equal(v, integer.state_dict()[k]) for k, v in before.items())
     for key, value in rate.state_dict().items():
         assert torch.allclose(value, before[key] * (4 if key.endswith(".step") else 1)), key
-    assert source_of(rate).steps == 8 and not rate.training
+    assert rate.graph.steps == 8 and not rate.training
 
 
 def test_on_the_model(plain, taken_over, batch):
-    integer = taken_over(SpikeSpec(), SNN(NeuronSpec()))
+    integer = taken_over(SpikeSpec(), SNN)
     wanted = integer(**batch)["mask"]
     rate = rate_network(plain, integer, 4, norm="none", signed=True)
     assert rate(**batch)["mask"].shape == wanted.shape
-    for name, node in source_of(rate).nodes.items():
+    for name, node in rate.graph.nodes.items():
         if site := getattr(node.op, "site", None):
             assert site.levels == 1, name

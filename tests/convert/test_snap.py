@@ -8,10 +8,11 @@ from convert.fold import fold_network
 from convert.snap import LIMIT, grid_of, headroom, snap, to_grid
 from graph.graph import Graph
 from graph.lower import lower
+from graph.neuron import Neuron
 from graph.ops import Act, Conv, Input, Norm, Site
 from graph.passes import SpikeSpec
 from layers.site import ThresholdSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 
 def on_grid(x: torch.Tensor, bits: int) -> bool:
@@ -20,7 +21,7 @@ def on_grid(x: torch.Tensor, bits: int) -> bool:
 
 @pytest.mark.parametrize("bits", [4, 7])
 def test_everything_is_on_the_grid(taken_over, bits):
-    folded = fold_network(taken_over(SpikeSpec(), QANN), QANN)
+    folded = fold_network(taken_over(SpikeSpec(), QANN))
     off = sum(not on_grid(p, bits) for p in folded.parameters())
     before = {k: v.clone() for k, v in folded.state_dict().items()}
     snap(folded, bits)
@@ -44,18 +45,18 @@ def softmax_like():
     g = Graph(name="live")
     y = g("stem", Conv(cin=2, cout=4), g("x", Input(dims=(2, 4, 4))))
     g.output("y", g("norm", Norm(form="group", channels=4, groups=2), y))
-    return fold_network(lower(g, ANN), ANN)
+    return fold_network(lower(g, ANN))
 
 
 def test_several_steps_are_refused(taken_over):
-    dialect = SNN(NeuronSpec(kind="lif", levels=1, steps=3))
-    folded = fold_network(taken_over(SpikeSpec(levels=1, steps=3), dialect), dialect)
+    dialect = SNN
+    folded = fold_network(taken_over(SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), dialect), dialect)
     with pytest.raises(ValueError, match=r"'sites\..*' runs over several steps"):
         snap(folded, 7)
 
 
 def test_a_step_off_the_powers_of_two_is_refused(taken_over):
-    folded = fold_network(taken_over(SpikeSpec(), QANN), QANN)
+    folded = fold_network(taken_over(SpikeSpec(), QANN))
     next(m for m in folded.modules() if isinstance(m, ThresholdSite)).step.fill_(0.3)
     with pytest.raises(ValueError, match=r"has step 0.3.*expected a power of two"):
         snap(folded, 7)
@@ -70,7 +71,9 @@ def test_rounding():
 
 def tower(weight: float, bits: int = 0):
     g = Graph(name="tower")
-    s = g("s", Act(site=Site(name="s", levels=4, channels=2, folded=True)), g("x", Input(dims=(2, 3, 3))))
+    s = g(
+        "s", Act(site=Site(name="s", neuron=Neuron(levels=4), channels=2, folded=True)), g("x", Input(dims=(2, 3, 3)))
+    )
     g.output("y", g("conv", Conv(cin=2, cout=1, kernel=(3, 3), padding=1, bias=True), s))
     module = lower(g, QANN)
     module.get_submodule("s").upper.copy_(torch.arange(1.0, 5.0)[:, None].expand(4, 2))

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ann import ANN
 from energy.account import FRONT_END, Account, account, width
 from energy.columns import Counts
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.ops import Act, Conv, Input, Linear, Norm, Score
 
 
@@ -22,7 +22,7 @@ def row(account: Account, name: str) -> Counts:
     return next(r.counts for r in account.rows if r.name == name).mean()
 
 
-def test_macs_equal_torch_flops(ann_module: fx.GraphModule, ann: Account, batch: dict[str, Tensor]) -> None:
+def test_macs_equal_torch_flops(ann_module: Network, ann: Account, batch: dict[str, Tensor]) -> None:
     """torch knows no formula for the taps of deformable sampling, so they stand apart; all else is equal."""
     one = {k: v[:1] for k, v in batch.items()}
     ann_module.eval()
@@ -71,13 +71,13 @@ def test_bias_is_charged_in_both(ann: Account, snn: Account) -> None:
     assert row(ann, "head.fc.0").fadd == row(snn, "head.fc.0").fadd > 0
 
 
-def test_frames_are_grouped_into_clips(ann_module: fx.GraphModule, ann: Account, batch: dict[str, Tensor]) -> None:
+def test_frames_are_grouped_into_clips(ann_module: Network, ann: Account, batch: dict[str, Tensor]) -> None:
     clips = account(ann_module, [batch, batch], frames=2)
     assert clips.samples == 2 and clips.macs == ann.macs
     assert np.mean(clips.totals.nonzero_macs) == np.mean(ann.totals.nonzero_macs)
 
 
-def test_front_end_is_a_row_of_its_own(ann_module: fx.GraphModule, ann: Account, batch: dict[str, Tensor]) -> None:
+def test_front_end_is_a_row_of_its_own(ann_module: Network, ann: Account, batch: dict[str, Tensor]) -> None:
     with_audio = account(ann_module, [batch], front_end=Counts(mul=10, transcendental=3))
     assert with_audio.rows[0].name == FRONT_END
     assert np.all(with_audio.totals.mul - ann.totals.mul == 10)

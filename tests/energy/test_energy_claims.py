@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from ann import ANN, QANN
 from energy.account import account
@@ -16,7 +16,8 @@ from energy.claims import counts
 from energy.counters import COUNTERS
 from energy.observe import observe
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import Network, lower
+from graph.neuron import Neuron
 from graph.ops import REGISTRY, Act, Conv, Input, Linear, Op, View
 from graph.passes import SpikeSpec, spikify
 
@@ -96,7 +97,7 @@ def test_coverage_is_whole(snn: object, ann: object, stepped: object) -> None:
     assert {a.coverage for a in (snn, ann, stepped)} == {1.0}  # type: ignore[attr-defined]
 
 
-def test_inputs_are_required_and_modes_restored(ann_module: fx.GraphModule, batch: dict[str, Tensor]) -> None:
+def test_inputs_are_required_and_modes_restored(ann_module: Network, batch: dict[str, Tensor]) -> None:
     with pytest.raises(ValueError, match=r"batch lacks the inputs \['logmel'\]"):
         account(ann_module, [{"image": batch["image"]}])
     with pytest.raises(ValueError, match="at least one batch"):
@@ -112,7 +113,7 @@ def test_quantised_and_spiking_networks_of_one_step_count_alike(spiking: Callabl
     torch.manual_seed(0)
     image = {"image": 2 * torch.randn(3, 2, 4, 4)}
     snn = spiking(small())
-    qann = lower(spikify(small(), SpikeSpec(levels=4)), QANN)
+    qann = lower(spikify(small(), SpikeSpec(neuron=Neuron(levels=4))), QANN)
     qann.load_state_dict(snn.state_dict())
     one, other = account(snn, [image]), account(qann, [image])
     assert np.array_equal(one.totals.ac_w, other.totals.ac_w) and one.totals.sum("ac_w") > 0

@@ -14,7 +14,7 @@ from ann import ANN
 from energy.account import account
 from energy.counters import count
 from graph.graph import Graph
-from graph.lower import lower, source_of
+from graph.lower import lower
 from graph.ops import Act, Codebook, Input, SquaredError
 from graph.passes import lint
 
@@ -76,7 +76,7 @@ def test_it_is_a_layer_of_the_account_and_of_the_lint(spiking: Callable) -> None
     module = spiking(network(3, 4, 5, True))
     (row,) = account(module, [{"x": 2 * torch.randn(2, 3, 4)}]).layers
     assert row.name == "book" and row.spiking and row.macs == 60
-    (found,) = lint(source_of(module)).findings
+    (found,) = lint(module.graph).findings
     assert (found.multiplies, found.reason) == (60, "")
     (real,) = lint(network(3, 4, 5, False)).findings
     assert real.reason == "distances to the entries of a codebook"

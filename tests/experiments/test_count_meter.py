@@ -11,14 +11,14 @@ from graph.lower import lower
 from graph.models import build
 from graph.passes import driven_macs, spikify
 from layers.site import SpikeSite
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 
 @pytest.fixture(scope="module")
 def spiking():
     torch.manual_seed(0)
     graph = spikify(build("miavs", "tiny").pruned(["mask"]))
-    return graph, lower(graph, SNN(NeuronSpec()))
+    return graph, lower(graph, SNN)
 
 
 def test_all_weighted_macs_but_the_input_layers_are_driven(spiking):

@@ -20,7 +20,7 @@ from graph.lower import lower
 from graph.models import build, spec_of
 from graph.passes import released
 from graph.spec import SPECS
-from snn import SNN, NeuronSpec
+from snn import SNN
 from tests import avsbench_mini as mini
 from tests.official_files import official_state
 
@@ -137,7 +137,7 @@ def test_real_weights_fill_a_spiking_network(evaluate, capsys):
 
 def test_the_published_spiking_network_has_names_of_its_own(evaluate, capsys):
     torch.manual_seed(3)
-    module = lower(released(build("miavs", spec_of("miavs", "released"))), SNN(NeuronSpec()))
+    module = lower(released(build("miavs", spec_of("miavs", "released"))), SNN)
     state = official_state(module.state_dict(), RELEASED["miavs"]["pvt_v2"])
     assert "head.fc.5.weight" in state and "head.mlp.norms.0.weight" in state
     code, folder = evaluate(state, "--spikes.form", "released", mode="snn", spec="released")

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN, QANN
-from convert.observe import observe
 from graph.dialect import Dialect
 from graph.graph import Graph
+from graph.lower import Network, observe
 from graph.models import SPECS, Spec, build
+from graph.neuron import Neuron
 from graph.passes import SpikeSpec, spikify
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 SMALL = replace(SPECS["tiny"], image=32)
 SOFTMAX = replace(
@@ -50,8 +51,8 @@ def _make(family: str, dialect: str) -> tuple[Graph, Dialect]:
     if dialect == "ann":
         return graph, ANN
     if dialect == "lif":
-        return spikify(graph, SpikeSpec(levels=1, steps=3)), SNN(NeuronSpec(kind="lif", levels=1, steps=3))
-    return spikify(graph), QANN if dialect == "qann" else SNN(NeuronSpec())
+        return spikify(graph, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3)), SNN
+    return spikify(graph), QANN if dialect == "qann" else SNN
 
 
 @pytest.fixture
@@ -81,8 +82,8 @@ def batch() -> dict[str, Tensor]:
 
 
 @pytest.fixture
-def walk() -> Callable[[fx.GraphModule, dict[str, Tensor]], dict[str, Tensor]]:
-    def run(module: fx.GraphModule, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+def walk() -> Callable[[Network, dict[str, Tensor]], dict[str, Tensor]]:
+    def run(module: Network, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         seen: dict[str, Tensor] = {}
         observe(module, inputs, lambda name, value: seen.__setitem__(name, value))
         return seen

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ann import ANN
-from convert.observe import observe
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import lower, observe
 from graph.models import build, spec_of
 from graph.models.av2ts import AV2TS_SPECS, core
 from graph.ops import Downsample, Drop, Input, Mask, Score

@@ -69,6 +69,6 @@ def test_folding_finds_norms_of_shared_heads():
         if name.endswith(".step"):
             parameter.data.mul_(0.97)
     batch = next(iter(batches(1)))
-    folded = fold_network(module.eval(), QANN)
+    folded = fold_network(module.eval())
     assert module(**batch)["mask"].std() > 0.1 and equal_counts(module, folded, batch) >= 0.999
     assert not [n for n in folded.source if "decoder_norm" in n and not n.startswith("sites.")]

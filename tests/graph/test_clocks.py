@@ -6,6 +6,7 @@ import torch
 from graph.graph import Graph
 from graph.infer import infer
 from graph.lower import lower
+from graph.neuron import Neuron
 from graph.ops import (
     Act,
     Add,
@@ -25,13 +26,13 @@ from graph.ops import (
 from graph.ops import Linear as Lin
 from graph.passes import SpikeSpec, spikify, synchronise
 from graph.values import Clock
-from snn import SNN, NeuronSpec
+from snn import SNN
 
-THREE = SNN(NeuronSpec(kind="if", levels=1, steps=3))
+THREE = SNN
 
 
 def neuron(name: str, channels: int = 4, axis: int = -1) -> Act:
-    return Act(axis=axis, site=Site(name=name, levels=1, channels=channels, axis=axis))
+    return Act(axis=axis, site=Site(name=name, neuron=Neuron(levels=1), channels=channels, axis=axis))
 
 
 def test_mixing_without_an_expand_is_an_error():
@@ -89,12 +90,12 @@ def test_parameters_are_expanded_before_a_neuron():
     table = g("table", Param(dims=(5, 4)))
     g.output("y", g("y", Lin(cin=4, cout=3), table))
     for steps in (1, 3):
-        spiking = spikify(g, SpikeSpec(levels=1, steps=steps))
+        spiking = spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=steps))
         facts = infer(spiking)
         (site,) = (n for n in spiking.nodes.values() if isinstance(n.op, Firing))
         assert facts[site.args[0]].clock == (Clock.STEPPED if steps > 1 else Clock.ONCE)
         assert facts["table"].clock == Clock.STATIC
-        dialect = SNN(NeuronSpec(kind="if", levels=1, steps=steps))
+        dialect = SNN
         assert lower(spiking, dialect)(x=torch.rand(7, 2, 4))["y"].shape == (7, 5, 3)
 
 

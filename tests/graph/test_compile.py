@@ -6,13 +6,14 @@ import pytest
 import torch
 import torch._dynamo
 import torch._inductor.config
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN, QANN
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import build
+from graph.neuron import Neuron
 from graph.passes import SpikeSpec, spikify
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 CLOSE = 1e-4
 DIALECTS = ("ann", "qann", "ilif", "lif")
@@ -28,14 +29,14 @@ def clean() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def small(dialect: str, spec: str = "micro") -> fx.GraphModule:
+def small(dialect: str, spec: str = "micro") -> Network:
     torch.manual_seed(0)
     graph = build("miavs", spec).pruned(["mask"])
     if dialect == "lif":
-        table = SNN(NeuronSpec(kind="lif", levels=1, steps=2))
-        module = lower(spikify(graph, SpikeSpec(levels=1, steps=2)), table)
+        table = SNN
+        module = lower(spikify(graph, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=2)), table)
     else:
-        table = {"ann": ANN, "qann": QANN, "ilif": SNN(NeuronSpec())}[dialect]
+        table = {"ann": ANN, "qann": QANN, "ilif": SNN}[dialect]
         module = lower(graph if dialect == "ann" else spikify(graph), table)
     for name, parameter in module.named_parameters():
         if name.endswith("fc.4.weight") or parameter.count_nonzero() == 0:
@@ -52,14 +53,14 @@ def test_forward_is_one_graph(batch: dict[str, Tensor], dialect: str) -> None:
     assert a.abs().max() > 1e-3 and torch.allclose(a, b, atol=CLOSE)
 
 
-def trained(run: fx.GraphModule, module: fx.GraphModule, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+def trained(run: Network, module: Network, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     module.zero_grad()
     found = run(**batch)["mask"]
     found.square().mean().backward()
     return found.detach(), {k: p.grad.clone() for k, p in module.named_parameters() if p.grad is not None}
 
 
-def compare(module: fx.GraphModule, compiled: fx.GraphModule, batch: dict[str, Tensor]) -> None:
+def compare(module: Network, compiled: Network, batch: dict[str, Tensor]) -> None:
     (a, da), (b, db) = trained(module, module, batch), trained(compiled, module, batch)
     assert a.abs().max() > 1e-3 and torch.allclose(a, b, atol=CLOSE)
     assert set(da) == set(db) and len(da) > 50

@@ -7,36 +7,37 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, fx
+from torch import Tensor
 
 from ann import ANN, QANN
 from convert.compare import equal_counts
 from convert.fold import fold_network
 from graph.graph import WEIGHTED, Graph
 from graph.infer import infer
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import build, spec_of
 from graph.models.etavs.decoder import nearest
+from graph.neuron import Neuron
 from graph.ops import Downsample, Input, MatMul, Resize, Upsample
 from graph.passes import SpikeSpec, fold, lint, spikify
 from graph.trainable import by_part, trained
 from graph.values import Spike
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 SIZE, CLIPS = 32, 2
 ROWS = 5 * CLIPS
 DIALECTS = {
     "ann": (None, ANN),
     "qann": (SpikeSpec(), QANN),
-    "ilif": (SpikeSpec(score="linear"), SNN(NeuronSpec())),
+    "ilif": (SpikeSpec(score="linear"), SNN),
     "lif": (
-        SpikeSpec(levels=1, steps=3, norm="batch", signed=False),
-        SNN(NeuronSpec(kind="lif", levels=1, steps=3, tau=2.0, decay_input=False)),
+        SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3, norm="batch", signed=False),
+        SNN,
     ),
 }
 
 
-def made(dialect: str, spec: str = "tiny") -> fx.GraphModule:
+def made(dialect: str, spec: str = "tiny") -> Network:
     torch.manual_seed(0)
     spikes, table = DIALECTS[dialect]
     graph = build("etavs", spec_of("etavs", spec, image=SIZE))
@@ -52,14 +53,14 @@ def clips(seed: int = 0) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def network() -> fx.GraphModule:
+def network() -> Network:
     """The published kind of norms and attention, at toy sizes, so that nothing but the messenger mixes rows."""
     torch.manual_seed(0)
     spec = spec_of("etavs", "tiny", image=SIZE, norm="layer", attention="softmax", act="gelu", ceiling=0.0)
     return lower(build("etavs", spec), ANN).eval()
 
 
-def changed(network: fx.GraphModule, key: str, row: int) -> list[bool]:
+def changed(network: Network, key: str, row: int) -> list[bool]:
     """Which rows of the mask move when one row of an input does."""
     inputs = clips()
     other = {**inputs, key: inputs[key].clone()}

@@ -6,6 +6,7 @@ import pytest
 
 from graph.graph import Graph
 from graph.models import build
+from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Drop, Firing, Input, Linear, MatMul, Norm, Score, Site, View
 from graph.passes import SpikeSpec, fold, spikify
 
@@ -131,7 +132,7 @@ def test_a_norm_reaches_the_neurons_through_the_steps(alone):
     g.output("y", g("last", Conv(cin=4, cout=2), n))
     if not alone:
         g.output("real", n)
-    out, plan = fold(spikify(g, SpikeSpec(levels=1, steps=3)))
+    out, plan = fold(spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3)))
     assert plan.into_sites == ({"sites.norm": "norm"} if alone else {})
     assert ("norm" in out) != alone
     assert out["sites.norm"].args == ("norm_stepped",)
@@ -145,7 +146,7 @@ def test_steps_that_nothing_absorbs_are_powers_of_two(levels):
     score = g("score", Score(fn="relu"), g("logits", MatMul(inner=64), y, g("t", View(pattern="c n -> n c"), y)))
     g.output("y", g("mixed", MatMul(inner=4), score, y))
     g.output("z", g("last", Conv(cin=4, cout=1), "act"))
-    graph = spikify(g, SpikeSpec(levels=levels))
+    graph = spikify(g, SpikeSpec(neuron=Neuron(levels=levels)))
     steps = {n: v.op.site.step for n, v in graph.nodes.items() if isinstance(v.op, Firing) and v.op.site}
     assert set(steps) == {"sites.act", "sites.score"}
     assert all(log2(s) == round(log2(s)) for s in steps.values())

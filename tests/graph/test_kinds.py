@@ -4,6 +4,7 @@ import pytest
 
 from graph.graph import Graph
 from graph.infer import infer
+from graph.neuron import Neuron
 from graph.ops import (
     Act,
     Add,
@@ -69,7 +70,7 @@ TWIN = Spike(4, False, "sites.twin")  # the same counts, another site
         (Linear(cin=1, cout=1), (A,), REAL),
         (Act(), (A,), REAL),
         (Score(), (Integer(5),), REAL),
-        (Act(site=Site(name="s", levels=2, signed=True)), (REAL,), Spike(2, True, "s")),
+        (Act(site=Site(name="s", neuron=Neuron(levels=2), signed=True)), (REAL,), Spike(2, True, "s")),
     ],
 )
 def test_table(op, kinds, wanted):

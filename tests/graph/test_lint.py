@@ -4,6 +4,7 @@ import pytest
 
 from graph.graph import WEIGHTED, Graph
 from graph.models import build
+from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Input, Linear, Norm, Site, Upsample, View
 from graph.passes import SpikeSpec, fold, lint, spikify
 
@@ -37,12 +38,14 @@ def test_steps_multiply_stepped_work_only():
     x = g("x", Input(dims=(3, 8, 8)))
     y = g("stem", Conv(cin=3, cout=4), x)
     g.output("y", g("fed", Conv(cin=4, cout=2), y))
-    found = {f.node: f.multiplies for f in lint(spikify(g, SpikeSpec(levels=1, steps=3))).findings}
+    found = {
+        f.node: f.multiplies for f in lint(spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3))).findings
+    }
     assert found == {"stem": 768, "fed": 3 * 512}
 
 
 @pytest.mark.parametrize("family", ["miavs", "avsegformer"])
-@pytest.mark.parametrize("spec", [SpikeSpec(), SpikeSpec(levels=1, steps=3)])
+@pytest.mark.parametrize("spec", [SpikeSpec(), SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3)])
 def test_models(family, spec):
     graph, _ = fold(spikify(build(family, "tiny").pruned(["mask"]), spec))
     found = lint(graph)

@@ -4,7 +4,7 @@ import keyword
 
 import pytest
 import torch
-from torch import fx, nn
+from torch import nn
 
 from graph.graph import Graph
 from graph.ops import Add, Concat, Conv, Input, Linear, Param
@@ -19,7 +19,7 @@ def g() -> Graph:
 
 
 def attributes() -> list[str]:
-    module = fx.GraphModule(nn.Module(), fx.Graph())
+    module = Network(nn.Module(), fx.Graph())
     return sorted({*dir(module), *vars(nn.Module()), "source"})
 
 

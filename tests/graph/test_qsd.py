@@ -7,22 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, fx
+from convert.events import EventRunner
+from torch import Tensor
 
 from ann import ANN, QANN
-from convert.events import EventRunner
 from convert.fold import fold_network
 from energy.account import account
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.infer import infer
-from graph.lower import lower
+from graph.lower import Network, lower
 from graph.models import build, spec_of
 from graph.models.qsd import qsd
 from graph.models.qsd.spec import QSD_SPECS
 from graph.ops import Codebook, DeformSample, Input, SquaredError
 from graph.passes import SpikeSpec, fold, lint, spikify
-from snn import SNN, NeuronSpec
+from snn import SNN
 
 SMALL = replace(QSD_SPECS["tiny"], image=32)
 PAPER = replace(
@@ -49,10 +49,10 @@ FRAMES = 5
 def dialect_of(graph: Graph, dialect: str) -> tuple[Graph, Dialect]:
     if dialect == "ann":
         return graph, ANN
-    return spikify(graph), QANN if dialect == "qann" else SNN(NeuronSpec())
+    return spikify(graph), QANN if dialect == "qann" else SNN
 
 
-def made(dialect: str = "ann", spec=SMALL) -> fx.GraphModule:
+def made(dialect: str = "ann", spec=SMALL) -> Network:
     torch.manual_seed(0)
     return lower(*dialect_of(qsd(spec), dialect))
 

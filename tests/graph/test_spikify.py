@@ -10,6 +10,7 @@ from graph.graph import WEIGHTED, Graph
 from graph.infer import infer
 from graph.lower import lower
 from graph.models import build
+from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Firing, Input, Linear, MatMul, Norm, Pool, Score, Upsample, View
 from graph.passes import SpikeSpec, spikify
 from graph.values import Spike
@@ -123,7 +124,7 @@ def test_analog_is_respected_and_checked():
 
 
 def test_choices_reach_the_sites():
-    graph = spikify(stream(), SpikeSpec(levels=2, signed=False, norm="batch"))
+    graph = spikify(stream(), SpikeSpec(neuron=Neuron(levels=2), signed=False, norm="batch"))
     site = graph["sites.sum"].op.site
     assert (site.levels, site.signed, site.channels, site.axis) == (2, False, 4, 0)
     assert site.norm == Norm(channels=4, axis=0)
@@ -169,11 +170,11 @@ def test_linear_scores_leave_no_attention_map(softmax, family):
 
 def test_linear_attention_is_associative(softmax):
     """With positive operands q (k^T v) scaled is what the rewritten nodes compute from the spikes they read."""
-    from convert.observe import observe
-    from snn import SNN, NeuronSpec
+    from graph.lower import observe
+    from snn import SNN
 
     graph = spikify(build("avsegformer", softmax), SpikeSpec(score="linear")).pruned(["mask"])
-    module = lower(graph, SNN(NeuronSpec())).eval()
+    module = lower(graph, SNN).eval()
     seen: dict[str, torch.Tensor] = {}
     batch = {"image": torch.rand(1, 3, 64, 64), "logmel": torch.randn(1, 1, 96, 64)}
     observe(module, batch, lambda n, v: seen.__setitem__(n, v))

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import get_args
 
 import torch
 from torch import Tensor
 
+from graph.neuron import Neuron, Surrogate
 from kernels.dynamics import Dynamics
 from kernels.ops import lif_op
 from snn.native import dynamics
 from snn.neurons import at_rest, integer_lif_from, integrate_and_fire_from, signed_integrate_and_fire_from
-from snn.spec import CHOICES, NeuronSpec
 
+SURROGATES = get_args(Surrogate)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 STEPS = (1, 3, 4, 8, 17)
 SIZES = (1, 7, 8, 1000, 12293)
@@ -27,14 +29,15 @@ TOLERANCE = {torch.float32: 1e-5, torch.float16: 2.0**-10, torch.bfloat16: 2.0**
 @dataclass(frozen=True)
 class Case:
     dtype: torch.dtype
-    spec: NeuronSpec
+    spec: Neuron
+    steps: int
     signed: bool = False
     membrane: bool = False  # start from a given one, and give the last one back
     learnt: bool = False  # 1/tau is a tensor with a gradient
 
     def __str__(self) -> str:
         s = self.spec
-        words = [str(self.dtype).removeprefix("torch."), s.kind, s.reset, s.surrogate, f"T{s.steps}"]
+        words = [str(self.dtype).removeprefix("torch."), s.kind, s.reset, s.surrogate, f"T{self.steps}"]
         flags = {"detach": s.detach_reset, "signed": self.signed, "membrane": self.membrane, "learnt": self.learnt}
         return "-".join(words + [name for name, on in flags.items() if on])
 
@@ -45,12 +48,11 @@ class Case:
 
 def binary_cases() -> list[Case]:
     found = []
-    grid = product(DTYPES, ("soft", "hard"), (True, False), CHOICES["surrogate"])
+    grid = product(DTYPES, ("soft", "hard"), (True, False), SURROGATES)
     for n, (dtype, reset, detach, surrogate) in enumerate(grid):
         kind = ("lif", "lif", "if")[n % 3]
-        spec = NeuronSpec(
+        spec = Neuron(
             kind=kind,
-            steps=STEPS[n % 5],
             levels=1,
             tau=(2.0, 1.7)[n % 2],
             decay_input=n % 4 != 3,
@@ -66,6 +68,7 @@ def binary_cases() -> list[Case]:
             Case(
                 dtype,
                 spec,
+                steps=STEPS[n % 5],
                 signed=reset == "soft" and n % 8 > 5,
                 membrane=n % 2 == 1,
                 learnt=kind == "lif" and n % 4 > 1,
@@ -79,11 +82,13 @@ def counting_cases() -> list[Case]:
     return [
         Case(
             dtype,
-            NeuronSpec(kind="ilif", steps=STEPS[1 + n % 4], levels=4, tau=2.0, detach_reset=detach),
-            signed,
-            n % 2 == 0,
+            Neuron(kind="ilif", levels=4, tau=2.0, detach_reset=detach),
+            steps=steps,
+            signed=signed,
+            membrane=n % 2 == 0,
         )
         for n, (dtype, signed, detach) in enumerate(grid)
+        for steps in ((1, STEPS[1 + n % 4]) if detach else (STEPS[1 + n % 4],))
     ]
 
 
@@ -93,7 +98,7 @@ CASES = binary_cases() + counting_cases()
 def currents(case: Case, neurons: int, device: str = "cpu") -> Tensor:
     """Half of them multiples of 1/4 (many ties with the threshold), a few infinite or no number; not contiguous."""
     random = torch.Generator().manual_seed(neurons)
-    steps = case.spec.steps
+    steps = case.steps
     x = torch.randn(neurons, steps, generator=random) * (3.0 if case.spec.kind == "ilif" else 1.5) + 0.5
     x[::2] = (4 * x[::2]).round() / 4
     if neurons >= 1000:
@@ -132,7 +137,7 @@ def by_kernel(case: Case, neurons: int, device: str = "cpu") -> Result:
     v0 = inputs[1] if case.membrane else None
     rate = inputs[-1] if case.learnt else None
     text = case.dynamics.text
-    spikes, membrane = lif_op(inputs[0], v0, rate, None, None, None, None, text, 1.0, 0, "same", case.membrane)
+    spikes, membrane = lif_op(inputs[0], v0, rate, None, None, None, None, text, 0, "same", case.membrane)
     return probed(case, inputs, spikes, membrane)
 
 
@@ -144,7 +149,7 @@ def by_reference(case: Case, neurons: int, device: str = "cpu") -> Result:
         spikes, membrane = integer_lif_from(x, inputs[1] if case.membrane else None, spec, case.signed)
     else:
         zero = torch.zeros_like(x[0], dtype=torch.float32)
-        start = inputs[1] if case.membrane else zero if case.signed else at_rest(x, spec)
+        start = inputs[1] if case.membrane else zero if case.signed else at_rest(x[0], spec)
         run = signed_integrate_and_fire_from if case.signed else integrate_and_fire_from
         spikes, membrane = run(x, start, spec, rate)
     return probed(case, inputs, spikes, membrane)

@@ -5,9 +5,9 @@ import itertools
 import pytest
 import torch
 
-from snn.modules import ParametricLIF
+from graph.neuron import Neuron
+from snn import BACKENDS
 from snn.neurons import integer_lif, integrate_and_fire
-from snn.spec import NeuronSpec
 
 N = 37
 RESETS = [("soft", 0.0), ("hard", 0.0), ("hard", -0.3)]
@@ -40,9 +40,8 @@ def compare(mine, theirs, x, *parameters):
 @pytest.mark.parametrize(("steps", "reset", "decay_input", "detach", "bump"), CASES)
 def test_lif(jelly, steps, reset, decay_input, detach, bump):
     kind, v_reset = reset
-    spec = NeuronSpec(
+    spec = Neuron(
         kind="lif",
-        steps=steps,
         levels=1,
         tau=1.7,
         decay_input=decay_input,
@@ -71,7 +70,7 @@ def test_lif(jelly, steps, reset, decay_input, detach, bump):
 @pytest.mark.parametrize("detach", [False, True])
 def test_if(jelly, steps, reset, detach):
     kind, v_reset = reset
-    spec = NeuronSpec(kind="if", steps=steps, levels=1, reset=kind, v_reset=v_reset, detach_reset=detach)
+    spec = Neuron(kind="if", levels=1, reset=kind, v_reset=v_reset, detach_reset=detach)
     node = jelly.IFNode(
         v_reset=None if kind == "soft" else v_reset,
         surrogate_function=jelly.surrogate.ATan(2.0),
@@ -86,7 +85,7 @@ def test_if(jelly, steps, reset, detach):
 @pytest.mark.parametrize("tau", [4 / 3, 2.0])
 @pytest.mark.parametrize("levels", [2, 4])
 def test_integer_lif(jelly, steps, tau, levels):
-    spec = NeuronSpec(kind="ilif", steps=steps, levels=levels, tau=tau)
+    spec = Neuron(kind="ilif", levels=levels, tau=tau)
     count = jelly.surrogate.MultiLevelSpikeCount(levels)
     node = jelly.ILIFNode(tau=tau, surrogate_function=count, detach_reset=True, step_mode="m")
     x = currents(steps, 2)
@@ -98,8 +97,8 @@ def test_integer_lif(jelly, steps, tau, levels):
 @pytest.mark.parametrize("decay_input", [False, True])
 def test_parametric_lif(jelly, steps, reset, decay_input):
     kind, v_reset = reset
-    spec = NeuronSpec(kind="plif", steps=steps, levels=1, tau=1.6, reset=kind, v_reset=v_reset, decay_input=decay_input)
-    mine = ParametricLIF(spec)
+    spec = Neuron(kind="plif", levels=1, tau=1.6, reset=kind, v_reset=v_reset, decay_input=decay_input)
+    mine = BACKENDS["native"].neurons(spec, False, steps)
     node = jelly.ParametricLIFNode(
         init_tau=1.6,
         decay_input=decay_input,
