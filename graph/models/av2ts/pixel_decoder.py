@@ -11,13 +11,11 @@ from graph.graph import Graph
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Const, Conv, Quantize, Slice, Upsample, View
 
-SINE = "sine_normalised"
-
 
 def sine(g: Graph, name: str, size: tuple[int, int], spec: AV2TSSpec) -> str:
     """Position codes of a map, [H W, C]."""
     height, width = size
-    code = g(name, Const(recipe=SINE, dims=(height * width, spec.hidden), levels=(size,)))
+    code = g(name, Const(recipe="sine_normalised", dims=(height * width, spec.hidden), levels=(size,)))
     return g(f"{name}_grid", Quantize(bits=spec.position_bits), code) if spec.position_bits else code
 
 
