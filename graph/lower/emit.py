@@ -136,15 +136,11 @@ class _Code:
         extra = {} if unit == ONE else {"unit": self.unit(unit)}
         if isinstance(part, Call):
             inputs = ([*args],) if part.star else args
-            return self.fx.create_node(
-                "call_function", part.fn, (*inputs, *part.args), {**part.kwargs, **extra}, label
-            )
+            return self.fx.create_node("call_function", part.fn, (*inputs, *part.args), {**part.kwargs, **extra}, label)
         if isinstance(part, nn.Parameter):
             stored = self.fx.create_node("get_attr", self.path(node.weights), name=f"{label}_stored")
             return self.fx.create_node("call_function", torch.unsqueeze, (stored, 0), name=label)
-        return self.fx.create_node(
-            "call_module", self.path(node.weights), args, {**extra, **node.op.keywords()}, label
-        )
+        return self.fx.create_node("call_module", self.path(node.weights), args, {**extra, **node.op.keywords()}, label)
 
     def unit(self, unit: Unit) -> fx.Node:
         """The number that a unit is: its sites' steps and its factor, multiplied."""

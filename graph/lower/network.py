@@ -61,9 +61,7 @@ class Scope(nn.Module):
 class Network(Scope):
     """What ``lower`` makes. ``forward(**inputs)`` -> ``{output name: tensor}``."""
 
-    def __init__(
-        self, graph: Graph, dialect: Dialect, parts: dict[str, Any], lent: dict[str, str], task: Task
-    ) -> None:
+    def __init__(self, graph: Graph, dialect: Dialect, parts: dict[str, Any], lent: dict[str, str], task: Task) -> None:
         super().__init__("".join(p.title() for p in graph.name.split("_")))
         calls = {name: part for name, part in parts.items() if isinstance(part, Call)}
         self.__dict__ |= {"graph": graph, "dialect": dialect, "task": task, "calls": calls, "lent": lent}
@@ -113,6 +111,7 @@ class Network(Scope):
         return value  # type: ignore[no-any-return]
 
     # ---- what it says of itself -------------------------------------------------------------------------------------
+    @torch.no_grad()
     def counts(self) -> dict[str, float]:
         """Value -> what one of its counts is worth, of everything in it that counts: n counts stand for n times this."""
         return {name: float(self.unit(unit)) for name, unit in counts_of(self.graph).items()}

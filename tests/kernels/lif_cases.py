@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import get_args
 
 import torch
-from snn.spec import CHOICES, Neuron
 from torch import Tensor
 
-from graph.neuron import Neuron
+from graph.neuron import Neuron, Surrogate
 from kernels.dynamics import Dynamics
 from kernels.ops import lif_op
 from snn.native import dynamics
@@ -20,6 +20,7 @@ from snn.neurons import at_rest, integer_lif_from, integrate_and_fire_from, sign
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 STEPS = (1, 3, 4, 8, 17)
+SURROGATES = get_args(Surrogate)
 SIZES = (1, 7, 8, 1000, 12293)
 # float32: as the reference, but for the order of operations. 16 bits: one rounding to the type.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
@@ -29,13 +30,14 @@ TOLERANCE = {torch.float32: 1e-5, torch.float16: 2.0**-10, torch.bfloat16: 2.0**
 class Case:
     dtype: torch.dtype
     spec: Neuron
+    steps: int
     signed: bool = False
     membrane: bool = False  # start from a given one, and give the last one back
     learnt: bool = False  # 1/tau is a tensor with a gradient
 
     def __str__(self) -> str:
         s = self.spec
-        words = [str(self.dtype).removeprefix("torch."), s.kind, s.reset, s.surrogate, f"T{s.steps}"]
+        words = [str(self.dtype).removeprefix("torch."), s.kind, s.reset, s.surrogate, f"T{self.steps}"]
         flags = {"detach": s.detach_reset, "signed": self.signed, "membrane": self.membrane, "learnt": self.learnt}
         return "-".join(words + [name for name, on in flags.items() if on])
 
@@ -46,12 +48,11 @@ class Case:
 
 def binary_cases() -> list[Case]:
     found = []
-    grid = product(DTYPES, ("soft", "hard"), (True, False), CHOICES["surrogate"])
+    grid = product(DTYPES, ("soft", "hard"), (True, False), SURROGATES)
     for n, (dtype, reset, detach, surrogate) in enumerate(grid):
         kind = ("lif", "lif", "if")[n % 3]
         spec = Neuron(
             kind=kind,
-            steps=STEPS[n % 5],
             levels=1,
             tau=(2.0, 1.7)[n % 2],
             decay_input=n % 4 != 3,
@@ -67,6 +68,7 @@ def binary_cases() -> list[Case]:
             Case(
                 dtype,
                 spec,
+                STEPS[n % 5],
                 signed=reset == "soft" and n % 8 > 5,
                 membrane=n % 2 == 1,
                 learnt=kind == "lif" and n % 4 > 1,
@@ -80,7 +82,8 @@ def counting_cases() -> list[Case]:
     return [
         Case(
             dtype,
-            Neuron(kind="ilif", steps=STEPS[1 + n % 4], levels=4, tau=2.0, detach_reset=detach),
+            Neuron(kind="ilif", levels=4, tau=2.0, detach_reset=detach),
+            STEPS[1 + n % 4],
             signed,
             n % 2 == 0,
         )
@@ -94,7 +97,7 @@ CASES = binary_cases() + counting_cases()
 def currents(case: Case, neurons: int, device: str = "cpu") -> Tensor:
     """Half of them multiples of 1/4 (many ties with the threshold), a few infinite or no number; not contiguous."""
     random = torch.Generator().manual_seed(neurons)
-    steps = case.spec.steps
+    steps = case.steps
     x = torch.randn(neurons, steps, generator=random) * (3.0 if case.spec.kind == "ilif" else 1.5) + 0.5
     x[::2] = (4 * x[::2]).round() / 4
     if neurons >= 1000:
@@ -145,7 +148,7 @@ def by_reference(case: Case, neurons: int, device: str = "cpu") -> Result:
         spikes, membrane = integer_lif_from(x, inputs[1] if case.membrane else None, spec, case.signed)
     else:
         zero = torch.zeros_like(x[0], dtype=torch.float32)
-        start = inputs[1] if case.membrane else zero if case.signed else at_rest(x, spec)
+        start = inputs[1] if case.membrane else zero if case.signed else at_rest(x[0], spec)
         run = signed_integrate_and_fire_from if case.signed else integrate_and_fire_from
         spikes, membrane = run(x, start, spec, rate)
     return probed(case, inputs, spikes, membrane)

@@ -9,7 +9,7 @@ from torch import nn
 from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
 from kernels.ops import lif, lif_backward_op, lif_op
-from snn.modules import NEURONS
+from snn import BACKENDS
 
 SOFT = Dynamics()
 
@@ -47,7 +47,7 @@ def test_opcheck_of_the_backward():
 @pytest.mark.parametrize("kind", ["lif", "plif", "ilif"])
 def test_compiled_in_one_graph(kind):
     torch.manual_seed(0)  # of the weights: a neuron that never fires would have no gradient here
-    neuron = NEURONS[kind](Neuron(kind=kind, steps=4, levels=4 if kind == "ilif" else 1))
+    neuron = BACKENDS["native"].neurons(Neuron(kind=kind, levels=4 if kind == "ilif" else 1), False, 4)
     model = nn.Sequential(nn.Linear(13, 11), neuron, nn.Linear(11, 3))
     x = 3 * torch.randn(8, 13, generator=torch.Generator().manual_seed(2))
     found = []
@@ -63,7 +63,7 @@ def test_compiled_in_one_graph(kind):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own imports
 def test_compiled_by_inductor():
     torch.manual_seed(0)
-    neuron = NEURONS["lif"](Neuron(kind="lif", steps=4, levels=1))
+    neuron = BACKENDS["native"].neurons(Neuron(kind="lif", levels=1), False, 4)
     layer = nn.Linear(13, 11)
 
     def loss(x: torch.Tensor) -> torch.Tensor:

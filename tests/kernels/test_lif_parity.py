@@ -5,19 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from snn.spec import CHOICES
-from tests.kernels.lif_cases import CASES, DTYPES, SIZES, STEPS, by_kernel, by_reference, compare
+from tests.kernels.lif_cases import CASES, DTYPES, SIZES, STEPS, SURROGATES, by_kernel, by_reference, compare
 
 
 def test_the_grid_is_as_wide_as_it_says():
     assert len(CASES) * len(SIZES) >= 180
     seen = {(c.dtype, c.spec.reset, c.spec.detach_reset, c.spec.surrogate) for c in CASES if c.spec.kind != "ilif"}
-    assert len(seen) == len(DTYPES) * 2 * 2 * len(CHOICES["surrogate"])
-    assert {c.spec.steps for c in CASES} == set(STEPS)
+    assert len(seen) == len(DTYPES) * 2 * 2 * len(SURROGATES)
+    assert {c.steps for c in CASES} == set(STEPS)
     for kind in ("if", "lif", "ilif"):
         of_kind = [c for c in CASES if c.spec.kind == kind]
         assert {c.signed for c in of_kind} == {c.membrane for c in of_kind} == {True, False}
-        assert {c.spec.steps for c in of_kind} >= {3, 4, 8, 17}
+        assert {c.steps for c in of_kind} >= {3, 4, 8, 17}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

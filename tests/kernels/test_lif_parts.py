@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import itertools
 from math import prod
+from typing import get_args
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
+from graph.neuron import Dynamics as Kinds
 from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
 from kernels.ops import lif, lif_with_membrane
-from snn.modules import NEURONS
+from snn import BACKENDS
 from snn.native import dynamics
 from snn.neurons import at_rest, integer_lif, integrate_and_fire, integrate_and_fire_from
 
-SPEC = Neuron(kind="lif", steps=3, levels=1, tau=1.7, threshold=0.9, surrogate="sigmoid", alpha=4.0)
-COUNTS = Neuron(kind="ilif", steps=3, levels=4, tau=1.7)
+SPEC = Neuron(kind="lif", levels=1, tau=1.7, threshold=0.9, surrogate="sigmoid", alpha=4.0)
+COUNTS = Neuron(kind="ilif", levels=4, tau=1.7)
 SHAPES = {"images": (3, 2, 5, 7, 3), "wide": (3, 2, 24, 16, 16), "tokens": (3, 2, 37, 12), "one channel": (3, 4, 1, 9)}
 
 
@@ -127,9 +129,9 @@ def test_bytes_of_counts_keep_their_sign():
 
 def test_a_membrane_carries_on():
     """Two calls of 4 steps are one of 8."""
-    spec = Neuron(kind="lif", steps=8, levels=1)
+    spec = Neuron(kind="lif", levels=1)
     x = torch.randn(8, 33, generator=torch.Generator().manual_seed(7)) + 0.7
-    whole, end = integrate_and_fire_from(x, at_rest(x, spec), spec)
+    whole, end = integrate_and_fire_from(x, at_rest(x[0], spec), spec)
     first, between = lif_with_membrane(x[:4], dynamics(spec))
     second, last = lif_with_membrane(x[4:], dynamics(spec), v0=between)
     assert torch.equal(torch.cat([first, second]), whole) and torch.equal(last, end)
@@ -149,7 +151,6 @@ NUMBERS = st.floats(-4.0, 4.0, width=32)
 def test_any_numbers_fire_alike(tau, threshold, v_reset, v_init, alpha, values):
     spec = Neuron(
         kind="lif",
-        steps=3,
         levels=1,
         tau=tau,
         threshold=threshold,
@@ -165,16 +166,18 @@ def test_any_numbers_fire_alike(tau, threshold, v_reset, v_init, alpha, values):
     close(a, b, 1 + float(b.abs().max()))
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", get_args(Kinds))
 def test_a_module_is_its_reference(kind):
     """What the networks run: the same spikes with and without kernels, through time and on a site."""
-    levels = 4 if kind == "ilif" else 1
-    mine = NEURONS[kind](Neuron(kind=kind, steps=4, levels=levels))
-    plain = NEURONS[kind](Neuron(kind=kind, steps=4, levels=levels, backend="torch"))
-    assert mine.kernel_on and not plain.kernel_on
+    neuron = Neuron(kind=kind, levels=4 if kind == "ilif" else 1)
+    mine, plain = (BACKENDS[name].neurons(neuron, False, 4) for name in ("native", "torch"))
+    assert mine.kernel == "lif" and plain.kernel == "none: plain torch"
     x, step = torch.randn(8, 6, 5, 5, generator=torch.Generator().manual_seed(8)) + 0.5, torch.tensor(0.4)
     assert torch.equal(mine(x), plain(x))
-    assert torch.equal(mine.on_site(x, step, 0.5), plain.on_site(x, step, 0.5))
+    norm = nn.BatchNorm2d(6).eval()
+    norm.running_mean.fill_(0.3)
+    for front in (None, norm):
+        assert torch.equal(mine(x, step, front), plain(x, step, front))
     assert torch.equal(mine(x.double()), plain(x.double())), "double precision has no kernel and keeps to the reference"
 
 
