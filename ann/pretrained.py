@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from ann.checkpoints import backbones as names
 from ann.checkpoints.keymap import KeyMap, Rule, rule, told, translate
 from ann.weight_files import PACKAGED, state_of
+from common.words import nearest
 from graph.backbones import AUDIO, BACKBONES
 from graph.graph import Graph
-from graph.models import nearest
 from graph.ops import Input
 from graph.spec import BaseSpec
 

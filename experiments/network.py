@@ -10,29 +10,27 @@ import torch
 from torch import Tensor
 
 from ann import ANN
+from avs import prepare
 from convert.fold import fold_network
 from experiments.config_file import load
 from experiments.dataset import on_grid
 from experiments.errors import UserError
 from experiments.model import model_spec
+from experiments.modes.convert import ConvertSettings
+from experiments.modes.snn import SnnSettings
 from experiments.run_folder import read_weights
-from experiments.settings import (
-    ConvertSettings,
-    NeuronSettings,
-    RunSettings,
-    SnnSettings,
-    SpikeSettings,
-)
+from experiments.settings import NeuronSettings, RunSettings, SpikeSettings
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.models import build
 from graph.passes import SpikeSpec, released, spikify
 from graph.serial import loads
-from graph.task import Task
+from graph.task import PREPARATIONS, Task
 from snn import snn
 
 DEPLOYED = "deployed"
+PREPARATIONS.update(prepare.PREPARATIONS)  # what a saved network names, now that both rooms are there
 
 
 def spikified(graph: Graph, neuron: NeuronSettings, spikes: SpikeSettings) -> Graph:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from ann.checkpoints import OFFICIAL, RELEASED, KeyMap
 from experiments.errors import UserError
 from experiments.model import model_spec
-from experiments.settings import RunSettings, SnnSettings
+from experiments.settings import RunSettings, SpikingSettings
 
 Maps = Mapping[str, Mapping[str, KeyMap]]
 NEURONS = (r"sites\..*", "neurons, which a real-valued checkpoint does not have")
 
 
 def _maps(settings: RunSettings) -> Maps:
-    return RELEASED if isinstance(settings, SnnSettings) and settings.spikes.form == "released" else OFFICIAL
+    return RELEASED if isinstance(settings, SpikingSettings) and settings.spikes.form == "released" else OFFICIAL
 
 
 def key_map(settings: RunSettings) -> KeyMap:
@@ -29,7 +29,7 @@ def key_map(settings: RunSettings) -> KeyMap:
         raise UserError(
             f"weights is '{settings.weights}', but no official names are known for {what}, expected {where}"
         )
-    spiking = isinstance(settings, SnnSettings) and maps is OFFICIAL
+    spiking = isinstance(settings, SpikingSettings) and maps is OFFICIAL
     return replace(found, own=(*found.own, NEURONS)) if spiking else found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from graph.ops import Conv, Input, Linear, Op, Output, Param
+from graph.ops import Input, Op, Output, Param
 from graph.values import Shape
 
 # Attributes of nn.Module, Network and Scope that a child of that name would hide.
@@ -160,6 +160,3 @@ class Graph(Mapping[str, Node]):
 
 def empty_like(graph: Graph) -> Graph:
     return Graph(steps=graph.steps, name=graph.name)
-
-
-WEIGHTED = (Conv, Linear)

@@ -29,8 +29,8 @@ Surrogate = Literal["atan", "sigmoid", "triangle", "rectangle"]
 
 @dataclass(frozen=True, kw_only=True)
 class Neuron:
-    """``levels`` D: the largest count of a step (1: binary spikes); ``tau`` of the leak (``plif`` learns it; for ``ilif``
-    beta = 1 - 1/tau); ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the
+    """``levels`` D: the largest count of a step (1: binary spikes); ``tau`` of the leak (``plif`` learns it, ``ilif``
+    has beta = 1 - 1/tau); ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the
     membrane starts (half a threshold makes an IF neuron round instead of truncate); ``surrogate`` and its sharpness
     ``alpha``: what stands in for the gradient of a spike."""
 

@@ -1,6 +1,6 @@
 """Kernel sources on the CPU: built with g++ (or ``$CXX``) and OpenMP on first use, kept in a cache, loaded by ctypes.
 
-A build is written beside its final name and moved there in one step, so two processes may build the same one at once.
+A build appears under its name as a whole, so two processes may build the same one at once.
 The instruction set is the one that torch found on this machine; it is part of the key, as are compiler and flags.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from common.files import write_whole
 from kernels.arguments import packed
 from kernels.kept import CompileError, cache_folder
 from kernels.source import Build, text_of
@@ -95,7 +96,7 @@ def build(what: Build) -> Path:
         ran = subprocess.run(command, capture_output=True, text=True)
         if ran.returncode:
             raise CompileError(f"{path} could not compile {what.file}:\n{ran.stderr[:4000]}")
-        os.replace(made, done)
+        write_whole(done, made.read_bytes())
     return done
 
 

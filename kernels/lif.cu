@@ -1,4 +1,4 @@
-// Multi-step spiking neurons: y = gain step neuron((scale_c x + bias_c + residual) / step), T steps in registers.
+// Multi-step spiking neurons: n = neuron((scale_c x + bias_c + residual) / step), counts, T steps in registers.
 // Equations: neuron.h; every part of the sum is optional. Memory: rows.h.
 //
 // x [T, N] in, spikes [T, N] out. A CUDA thread owns VEC neighbouring neurons and all T steps of them. The backward
@@ -12,7 +12,7 @@
 //   STEPS, VEC, IO (io.h), KIND 0 IF, 1 LIF, 2 I-LIF   HARD, DETACH, DECAY, SIGNED 0/1   SURROGATE 0 atan, 1 sigmoid,
 //   2 triangle, 3 rectangle   RATE: 1/tau is read from memory and gets a gradient   INIT: the membrane starts at v0
 //   AFFINE   RESIDUAL   STEP: a site's learnt step, a number in memory   SPIKES 0 io_t, 1 bytes, 2 bits
-//   ([T, ceil(N / 8)], lowest first; both are counts, without the step)   LAST: the final membrane leaves
+//   ([T, ceil(N / 8)], lowest first)   LAST: the final membrane leaves   CENTRE: scale's gradient is of x - centre_c
 //   ALIGNED: width % VEC == 0 and every pointer stands on 16 bytes (the CPU build does not need it)
 #include "io.h"
 #include "rows.h"
@@ -53,13 +53,13 @@ FN bool place(i64 id, i64 rows, i64 width, Place &w) {
 extern "C" __global__ void BOUNDS
 lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const float *__restrict__ rate,
             const float *__restrict__ scale, const float *__restrict__ bias, const io_t *__restrict__ residual,
-            const float *__restrict__ step, spike_t *__restrict__ spikes, float *__restrict__ last, i64 N, i64 rows, i64 width, i64 channels,
-            float rate_value, float threshold, float v_reset, float start, float edge, float alpha, float low,
-            float high, float gain) {
+            const float *__restrict__ step, spike_t *__restrict__ spikes, float *__restrict__ last, i64 N, i64 rows,
+            i64 width, i64 channels, float rate_value, float threshold, float v_reset, float start, float edge,
+            float alpha, float low, float high) {
   Place w;
   if (!place(THREAD, rows, width, w)) return;
   const Numbers k = {RATE ? *rate : rate_value, threshold, v_reset, start, edge, alpha, low, high};
-  const float unit = STEP ? *step : 1.f, height = STEP ? __fmul_rn(unit, gain) : 1.f;  // of a spike
+  const float unit = STEP ? *step : 1.f;
   for (i64 row = w.row; row < w.end; row++) {
     const i64 at = row * width + w.column;
     const float *sc = AFFINE == 2 ? scale + w.column : scale + (AFFINE ? row % channels : 0);
@@ -84,7 +84,7 @@ lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const floa
         if (STEP) current = __fdiv_rn(current, unit);
         const float h = charge(v, current, k), s = fire(h, k);
         v = reset(h, s, k);
-        out.put(t, e, STEP && SPIKES == AS_IO ? __fmul_rn(s, height) : s);
+        out.put(t, e, s);
       }
       if (LAST && e < w.n) last[at + e] = v;
     }
@@ -97,15 +97,15 @@ lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const floa
 extern "C" __global__ void BOUNDS
 lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const float *__restrict__ rate,
              const float *__restrict__ scale, const float *__restrict__ bias, const io_t *__restrict__ residual,
-             const float *__restrict__ step, const io_t *__restrict__ grad_spikes, const float *__restrict__ grad_last, io_t *__restrict__ grad_x,
+             const float *__restrict__ step, const float *__restrict__ centre, const io_t *__restrict__ grad_spikes,
+             const float *__restrict__ grad_last, io_t *__restrict__ grad_x,
              io_t *__restrict__ grad_residual, float *__restrict__ grad_v0, float *__restrict__ partial_rate,
-             float *__restrict__ partial_step, float *__restrict__ partial_scale, float *__restrict__ partial_bias, i64 N, i64 rows, i64 width,
-             i64 channels, float rate_value, float threshold, float v_reset, float start, float edge, float alpha,
-             float low, float high, float gain) {
+             float *__restrict__ partial_step, float *__restrict__ partial_scale, float *__restrict__ partial_bias,
+             i64 N, i64 rows, i64 width, i64 channels, float rate_value, float threshold, float v_reset, float start,
+             float edge, float alpha, float low, float high) {
   Place w;
   if (!place(THREAD, rows, width, w)) return;
   const Numbers k = {RATE ? *rate : rate_value, threshold, v_reset, start, edge, alpha, low, high};
-  // A spike's height, gain step, and the division by step cancel in the gradient of x: g is kept in units of 1 / step.
   const float unit = STEP ? *step : 1.f;
   float by_rate = 0.f, by_step = 0.f, by_scale = 0.f, by_bias = 0.f;
   float column_scale[AFFINE == 2 ? VEC : 1], column_bias[AFFINE == 2 ? VEC : 1];
@@ -122,6 +122,7 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
     EACH_LANE_SUM(e, w.n) {
       const int f = AFFINE == 2 && e < w.n ? e : 0;
       const float a = AFFINE ? sc[f] : 1.f, b = AFFINE ? bi[f] : 0.f;
+      const float middle = CENTRE ? centre[AFFINE == 2 ? w.column + f : row % channels] : 0.f;
       const bool inside = e < w.n;
       float v = k.start, h[STEPS], driven[STEPS], currents[STEPS];
       if (INIT) v = v0[at + (inside ? e : 0)];
@@ -136,25 +137,24 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
         v = reset(h[t], fire(h[t], k), k);
       }
       float g = 0.f, sum_scale = 0.f, sum_bias = 0.f, sum_rate = 0.f, sum_step = 0.f;
-      if (LAST) g = grad_last[at + (inside ? e : 0)] / unit;
+      if (LAST) g = grad_last[at + (inside ? e : 0)];
       UNROLL for (int t = STEPS - 1; t >= 0; t--) {
         const float s = fire(h[t], k);
         float gs = grad(t, e);
-        if (STEP) gs *= gain, sum_step += gs * s;
         const bool leaves = LAST || t < STEPS - 1;  // is this step's membrane used? Else 0 * inf would say it is
         if (!DETACH && leaves) gs += KIND == ILIF ? -g : (HARD ? g * k.v_reset - g * h[t] : -k.threshold * g);
         const float gh = gs * slope(h[t], k) + (HARD && KIND != ILIF ? g * (1.f - s) : g);
         const float leak = KIND == LIF ? gh * k.rate : 0.f;
-        const float gx = KIND == LIF && DECAY ? leak : gh;
-        if (STEP) sum_step -= gx * currents[t];
+        float gx = KIND == LIF && DECAY ? leak : gh;  // of the current: the sum, divided by step
+        if (STEP) sum_step -= gx * currents[t], gx = quotient(gx, unit);
         g = KIND == ILIF ? gh * k.rate : gh - leak;
         if (RATE) sum_rate += DECAY ? gh * driven[t] : -gh * driven[t];
-        if (AFFINE) sum_scale += gx * in(t, e), sum_bias += gx;
+        if (AFFINE) sum_scale += gx * (CENTRE ? in(t, e) - middle : in(t, e)), sum_bias += gx;
         if (RESIDUAL && AFFINE) out_side.put(t, e, gx);
         out.put(t, e, AFFINE ? gx * a : gx);
       }
-      if (INIT && inside) grad_v0[at + e] = g * unit;
-      if (RATE && inside) by_rate += sum_rate * unit;
+      if (INIT && inside) grad_v0[at + e] = g;
+      if (RATE && inside) by_rate += sum_rate;
       if (STEP && inside) by_step += sum_step;
       if (AFFINE == 1 && inside) by_scale += sum_scale, by_bias += sum_bias;
       if (AFFINE == 2) column_scale[e] += sum_scale, column_bias[e] += sum_bias;
@@ -163,7 +163,7 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
     if (RESIDUAL && AFFINE) out_side.flush(w.n);
   }
   if (RATE) partial_rate[THREAD] = by_rate;
-  if (STEP) partial_step[THREAD] = by_step;
+  if (STEP) partial_step[THREAD] = quotient(by_step, unit);
   if (AFFINE == 1) partial_scale[THREAD] = by_scale, partial_bias[THREAD] = by_bias;
   if (AFFINE == 2)
     EACH_LANE(e, w.n) if (e < w.n) {

@@ -24,7 +24,8 @@ THREADS = 128  # of a block, on a GPU
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What forward and backward share. Tensors are dense and in the order of x; ``v0`` and the affine are float32."""
+    """What forward and backward share. Tensors are dense and in the order of x; ``v0`` and the affine are float32.
+    ``centre``, a number per channel: scale's gradient is the sum over x - centre, which is well conditioned."""
 
     x: Tensor
     dynamics: Dynamics
@@ -34,7 +35,7 @@ class Call:
     bias: Tensor | None = None
     residual: Tensor | None = None
     step: Tensor | None = None
-    gain: float = 1.0
+    centre: Tensor | None = None
     channel: int = 1
 
     @cached_property
@@ -67,13 +68,14 @@ class Call:
             init=start is not None,
             residual=side is not None,
             step=self.step is not None,
+            centre=self.centre is not None,
             spikes=spikes,
             last=last,
             aligned=all(t.data_ptr() % 16 == 0 for t in touched),
         )
         threads = where.groups * where.chunks(lanes(x.device.type, x.dtype, spikes))
         block = 1 if on_cpu else THREADS
-        numbers = (x[0].numel(), where.rows, where.width, where.channels, *self.dynamics.numbers, self.gain)
+        numbers = (x[0].numel(), where.rows, where.width, where.channels, *self.dynamics.numbers)
         args = (x, start, self.rate, self.scale, self.bias, side, self.step, *more, *numbers)
         launch(form.build(self.dynamics), kernel, (ceil(threads / block), 1, 1), block, args, x.device)
 
@@ -148,7 +150,7 @@ def backward(call: Call, grad_spikes: Tensor, grad_last: Tensor | None) -> Gradi
     for n, steps in reversed(list(enumerate(pieces))):
         below = None if starts[n] is None else membrane_like(x)
         partial = [None if p is None else p[n] for p in (by_rate, by_step, by_scale, by_bias)]
-        tensors = (grad_spikes[steps], grad_v, grad_x[steps], part(grad_side, steps), below, *partial)
+        tensors = (call.centre, grad_spikes[steps], grad_v, grad_x[steps], part(grad_side, steps), below, *partial)
         call.run("lif_backward", steps, starts[n], "same", grad_v is not None, *tensors)
         grad_v = below
     if call.v0 is not None and not pieces:

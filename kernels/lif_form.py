@@ -35,6 +35,7 @@ class Form:
     init: bool = False
     residual: bool = False
     step: bool = False
+    centre: bool = False
     spikes: str = "same"
     last: bool = False
     aligned: bool = True  # pointers stand on 16 bytes
@@ -53,6 +54,7 @@ class Form:
             ("AFFINE", self.cut.affine),
             ("RESIDUAL", int(self.residual)),
             ("STEP", int(self.step)),
+            ("CENTRE", int(self.centre)),
             ("SPIKES", OUTPUTS.index(self.spikes)),
             ("LAST", int(self.last)),
             ("SPAN", self.cut.span),

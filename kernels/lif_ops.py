@@ -27,7 +27,6 @@ def _call(
     residual: Tensor | None,
     step: Tensor | None,
     dynamics: str,
-    gain: float,
     channel: int,
 ) -> host.Call:
     """Everything in x's order; numbers per channel in float32."""
@@ -42,7 +41,6 @@ def _call(
         bias=numbers[2],
         residual=ordered_as(x, residual),
         step=numbers[3],
-        gain=gain,
         channel=channel,
     )
 
@@ -61,18 +59,17 @@ def lif_op(
     residual: Tensor | None,
     step: Tensor | None,
     dynamics: str,
-    gain: float,
     channel: int,
     spikes: str,
     last: bool,
 ) -> tuple[Tensor, Tensor]:
-    call = _call(x, v0, rate, scale, bias, residual, step, dynamics, gain, channel)
+    call = _call(x, v0, rate, scale, bias, residual, step, dynamics, channel)
     return host.forward(call, spikes, last)
 
 
 @lif_op.register_fake
 def _lif_fake(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    x, (dynamics, _, _, spikes, last) = dense(x), others[-5:]
+    x, (dynamics, _, spikes, last) = dense(x), others[-4:]
     out = host.room_for_spikes(x, spikes, loads(dynamics).signed)
     return out, membrane_like(x) if last else x.new_empty(0, dtype=torch.float32)
 
@@ -89,10 +86,9 @@ def lif_backward_op(
     residual: Tensor | None,
     step: Tensor | None,
     dynamics: str,
-    gain: float,
     channel: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    call = _call(x, v0, rate, scale, bias, residual, step, dynamics, gain, channel)
+    call = _call(x, v0, rate, scale, bias, residual, step, dynamics, channel)
     grad = ordered_as(call.x, grad_spikes)
     assert grad is not None
     found = host.backward(call, grad, as_membrane(call.x, grad_last))
@@ -113,7 +109,7 @@ def _lif_backward_fake(
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.dynamics, ctx.gain, ctx.channel, ctx.spikes, ctx.last = inputs
+    *tensors, ctx.dynamics, ctx.channel, ctx.spikes, ctx.last = inputs
     ctx.save_for_backward(*tensors)
     if ctx.spikes != "same":
         ctx.mark_non_differentiable(output[0])
@@ -126,11 +122,11 @@ def _backward(ctx: Any, grad_spikes: Tensor | None, grad_last: Tensor | None) ->
     if not ctx.last:
         grad_last = None
     saved = (x, v0, rate, scale, bias, residual, step)
-    gx, *others = lif_backward_op(grad_spikes, grad_last, *saved, ctx.dynamics, ctx.gain, ctx.channel)
+    gx, *others = lif_backward_op(grad_spikes, grad_last, *saved, ctx.dynamics, ctx.channel)
     if scale is None:
         others[4] = gx  # what is added to x shares its gradient
     given = [None if t is None else g.to(t.dtype) for t, g in zip(saved[1:], others, strict=True)]
-    return (gx, *given, None, None, None, None, None)
+    return (gx, *given, None, None, None, None)
 
 
 lif_op.register_autograd(_backward, setup_context=_keep)
@@ -166,23 +162,30 @@ def lif(
     bias: Tensor | None = None,
     residual: Tensor | None = None,
     step: Tensor | None = None,
-    gain: float = 1.0,
     channel: int = 2,
     spikes: str = "same",
 ) -> Tensor:
-    """gain step neuron((scale x + bias + residual) / step), x [T, ...]; ``channel``: the dimension of scale and bias.
-
-    Packed ``spikes`` ("bytes", "bits") are the counts themselves, without gain and step.
-    """
+    """Counts neuron((scale x + bias + residual) / step), x [T, ...]; ``channel``: the dimension of scale and bias."""
     check(x, dynamics, scale, bias, channel, spikes)
     start = None if v0 is None else v0.expand(x.shape[1:])
-    return lif_op(x, start, rate, scale, bias, residual, step, dynamics.text, gain, channel, spikes, False)[0]
+    return lif_op(x, start, rate, scale, bias, residual, step, dynamics.text, channel, spikes, False)[0]
 
 
 def lif_with_membrane(
-    x: Tensor, dynamics: Dynamics, v0: Tensor | None = None, rate: Tensor | None = None, spikes: str = "same"
+    x: Tensor,
+    dynamics: Dynamics,
+    v0: Tensor | None = None,
+    rate: Tensor | None = None,
+    *,
+    scale: Tensor | None = None,
+    bias: Tensor | None = None,
+    residual: Tensor | None = None,
+    step: Tensor | None = None,
+    channel: int = 2,
+    spikes: str = "same",
 ) -> tuple[Tensor, Tensor]:
-    """Spikes, and the membrane after the last step, float32: the next call's ``v0``."""
-    check(x, dynamics, None, None, 0, spikes)
+    """The counts of ``lif``, and the membrane after the last step, float32: the next call's ``v0``. Called step by
+    step, the same bits as in one call."""
+    check(x, dynamics, scale, bias, channel, spikes)
     start = None if v0 is None else v0.expand(x.shape[1:])
-    return lif_op(x, start, rate, None, None, None, None, dynamics.text, 1.0, 0, spikes, True)
+    return lif_op(x, start, rate, scale, bias, residual, step, dynamics.text, channel, spikes, True)

@@ -10,13 +10,13 @@ import importlib.util
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from common.files import write_whole
 from kernels.kept import CompileError, cache_folder
 from kernels.source import Build
 
@@ -166,10 +166,6 @@ def kept(what: Build, arch: str) -> Path:
     key = what.key(arch, str(version()), str(include_folder()), *FLAGS)
     done = cache_folder() / f"{Path(what.file).stem}-{arch}-{key}.cubin"
     if not done.exists():
-        done.parent.mkdir(parents=True, exist_ok=True)
         log.info("compiling %s for %s: %s", what.file, arch, " ".join(what.defines))
-        with tempfile.TemporaryDirectory(dir=done.parent) as scratch:
-            made = Path(scratch, done.name)
-            made.write_bytes(compiled(what, arch).cubin)
-            os.replace(made, done)
+        write_whole(done, compiled(what, arch).cubin)
     return done

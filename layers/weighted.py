@@ -33,13 +33,10 @@ def conv(op: ops.Conv) -> nn.Conv2d:
 
 
 def linear(op: ops.Linear) -> nn.Linear:
-    """``init="offsets:h,L,P"`` starts a sampling-offset layer as Deformable DETR does."""
     layer = Linear(op.cin, op.cout, op.bias)
-    recipe, _, sizes = op.init.partition(":")
-    initialise(layer.weight, layer.bias, "zeros" if recipe == "offsets" else recipe)
-    if recipe == "offsets":
-        heads, levels, points = map(int, sizes.split(","))
-        layer.bias.data.copy_(deform_offset_bias(heads, levels, points).flatten())
+    initialise(layer.weight, layer.bias, op.init)
+    if op.offsets is not None:
+        layer.bias.data.copy_(deform_offset_bias(*op.offsets).flatten())
     return layer
 
 

@@ -51,8 +51,8 @@ class NativeNeurons(TorchNeurons):
         if not runs(x, self.devices):
             return super().sequence(x, unit_step, norm)
         x = x if norm is None else norm(x)
-        x = (x if unit_step is None else x / unit_step).unflatten(0, (self.steps, -1))
-        return lif(x, self.constants, rate=self.rate()).flatten(0, 1)
+        x = x.unflatten(0, (self.steps, -1))
+        return lif(x, self.constants, rate=self.rate(), step=unit_step).flatten(0, 1)
 
     def step(
         self, x: Tensor, state: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None
@@ -60,8 +60,7 @@ class NativeNeurons(TorchNeurons):
         if not runs(x, self.devices):
             return super().step(x, state, unit_step, norm)
         x = x if norm is None else norm(x)
-        x = x if unit_step is None else x / unit_step
-        counts, state = lif_with_membrane(x[None], self.constants, state, self.rate())
+        counts, state = lif_with_membrane(x[None], self.constants, state, self.rate(), step=unit_step)
         return counts[0], state
 
 

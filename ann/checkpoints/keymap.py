@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from torch import Tensor
+
+from common.words import nearest
 
 
 @dataclass(frozen=True)
@@ -128,5 +129,4 @@ def translate(official: Mapping[str, Tensor], keys: KeyMap, ours: Mapping[str, T
 
 
 def _stranger(key: str, target: str, family: str, ours: Mapping[str, Tensor]) -> str:
-    near = get_close_matches(target, list(ours), n=1, cutoff=0.0)
-    return f"official key '{key}' is unknown to '{family}'; nearest of ours: '{near[0] if near else ''}'"
+    return f"official key '{key}' is unknown to '{family}'; nearest of ours: '{nearest(target, ours)}'"

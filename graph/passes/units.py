@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graph.graph import Graph, Node, empty_like
+from graph.infer import kind_of
 from graph.ops import Decode, Expand, Firing, Op, Scale, Scaled
 from graph.values import ONE, REAL, Kind, Unit
 
@@ -38,7 +39,7 @@ class _Units:
 
     def _add(self, name: str, op: Op, args: tuple[str, ...], weights: str) -> str:
         self.out(name, op, *args, weights=weights)
-        self.kind[name] = op.kind(*(self.kind[a] for a in args))
+        self.kind[name] = kind_of(op, [self.kind[a] for a in args], self.source.steps)
         return name
 
     def _placed(self, node: Node) -> tuple[Op, tuple[str, ...], Unit]:
@@ -52,7 +53,7 @@ class _Units:
         if isinstance(op, Decode):
             return replace(op, fn="count"), args, units[0] * Unit(1 / self.source.steps)
         carried = {units[0]} if isinstance(op, Expand) else set(units)
-        kept = op.moves or op.kind(*(self.kind[a] for a in args)) != REAL
+        kept = op.moves or kind_of(op, [self.kind[a] for a in args], self.source.steps) != REAL
         if op.carries and kept and len(carried) == 1:
             return op, args, units[0]
         if isinstance(op, Scaled):

@@ -18,9 +18,9 @@ from kernels.ops import lif_op
 from snn.native import dynamics
 from snn.neurons import at_rest, integer_lif_from, integrate_and_fire_from, signed_integrate_and_fire_from
 
+SURROGATES = get_args(Surrogate)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 STEPS = (1, 3, 4, 8, 17)
-SURROGATES = get_args(Surrogate)
 SIZES = (1, 7, 8, 1000, 12293)
 # float32: as the reference, but for the order of operations. 16 bits: one rounding to the type.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
@@ -68,7 +68,7 @@ def binary_cases() -> list[Case]:
             Case(
                 dtype,
                 spec,
-                STEPS[n % 5],
+                steps=STEPS[n % 5],
                 signed=reset == "soft" and n % 8 > 5,
                 membrane=n % 2 == 1,
                 learnt=kind == "lif" and n % 4 > 1,
@@ -83,11 +83,12 @@ def counting_cases() -> list[Case]:
         Case(
             dtype,
             Neuron(kind="ilif", levels=4, tau=2.0, detach_reset=detach),
-            STEPS[1 + n % 4],
-            signed,
-            n % 2 == 0,
+            steps=steps,
+            signed=signed,
+            membrane=n % 2 == 0,
         )
         for n, (dtype, signed, detach) in enumerate(grid)
+        for steps in ((1, STEPS[1 + n % 4]) if detach else (STEPS[1 + n % 4],))
     ]
 
 
@@ -136,7 +137,7 @@ def by_kernel(case: Case, neurons: int, device: str = "cpu") -> Result:
     v0 = inputs[1] if case.membrane else None
     rate = inputs[-1] if case.learnt else None
     text = case.dynamics.text
-    spikes, membrane = lif_op(inputs[0], v0, rate, None, None, None, None, text, 1.0, 0, "same", case.membrane)
+    spikes, membrane = lif_op(inputs[0], v0, rate, None, None, None, None, text, 0, "same", case.membrane)
     return probed(case, inputs, spikes, membrane)
 
 

@@ -26,7 +26,7 @@ def neurons() -> None:
     for size in (1, 7, 301):
         x = torch.randn(9, size, requires_grad=True)
         v0, rate = torch.randn(size, requires_grad=True), torch.tensor(0.4, requires_grad=True)
-        spikes, membrane = lif_op(x, v0, rate, None, None, None, torch.tensor(0.7), soft, 1.0, 0, "same", True)
+        spikes, membrane = lif_op(x, v0, rate, None, None, None, torch.tensor(0.7), soft, 0, "same", True)
         torch.autograd.grad((spikes.sum() + membrane.sum()), (x, v0, rate))
         lif(x.detach(), Dynamics(), spikes="bits")
     for channel, shape in ((2, (4, 3, 5, 7)), (3, (4, 3, 7, 5))):
@@ -55,7 +55,7 @@ def planted() -> None:
     """What a mistake in the host's arithmetic would do: 300 neurons in memory, and the launch says 301."""
     x, spikes = torch.randn(1, 300), torch.empty(1, 300)
     form = Form(device="cpu", dtype=torch.float32, steps=1, cut=Cut(0, 1, 301, 1))
-    args = (x, None, None, None, None, None, None, spikes, None, 301, 1, 301, 1, *Dynamics().numbers, 1.0)
+    args = (x, None, None, None, None, None, None, spikes, None, 301, 1, 301, 1, *Dynamics().numbers)
     launch(form.build(Dynamics()), "lif_forward", (2, 1, 1), 1, args, x.device)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
 from kernels.ops import lif, lif_backward_op, lif_op
-from snn import BACKENDS
+from snn.native import NativeNeurons
 
 SOFT = Dynamics()
 
@@ -23,7 +23,7 @@ def full(x: torch.Tensor, spikes: str = "same", last: bool = True):
         torch.randn(x.shape[1:], generator=random).requires_grad_(),
     )
     rate, step = torch.tensor(0.4, requires_grad=True), torch.tensor(0.7, requires_grad=True)
-    return (x, v0, rate, *numbers, side, step, SOFT.text, 1.0, 2, spikes, last)
+    return (x, v0, rate, *numbers, side, step, SOFT.text, 2, spikes, last)
 
 
 def test_opcheck_with_every_part():
@@ -33,21 +33,19 @@ def test_opcheck_with_every_part():
 @pytest.mark.parametrize("spikes", ["same", "bytes", "bits"])
 def test_opcheck_bare_and_not_contiguous(spikes):
     x = torch.randn(3, 4, 5).transpose(0, 1).requires_grad_(spikes == "same")
-    torch.library.opcheck(lif_op, (x, None, None, None, None, None, None, SOFT.text, 1.0, 0, spikes, False))
+    torch.library.opcheck(lif_op, (x, None, None, None, None, None, None, SOFT.text, 0, spikes, False))
 
 
 def test_opcheck_of_the_backward():
-    x, v0, rate, scale, bias, side, step, text, gain, channel, _, _ = full(torch.randn(4, 3, 5, 2))
+    x, v0, rate, scale, bias, side, step, text, channel, _, _ = full(torch.randn(4, 3, 5, 2))
     leaves = [t.detach() for t in (v0, rate, scale, bias, side, step)]
-    torch.library.opcheck(
-        lif_backward_op, (torch.randn_like(x), torch.randn_like(x[0]), x, *leaves, text, gain, channel)
-    )
+    torch.library.opcheck(lif_backward_op, (torch.randn_like(x), torch.randn_like(x[0]), x, *leaves, text, channel))
 
 
 @pytest.mark.parametrize("kind", ["lif", "plif", "ilif"])
 def test_compiled_in_one_graph(kind):
     torch.manual_seed(0)  # of the weights: a neuron that never fires would have no gradient here
-    neuron = BACKENDS["native"].neurons(Neuron(kind=kind, levels=4 if kind == "ilif" else 1), False, 4)
+    neuron = NativeNeurons(Neuron(kind=kind, levels=4 if kind == "ilif" else 1), signed=False, steps=4)
     model = nn.Sequential(nn.Linear(13, 11), neuron, nn.Linear(11, 3))
     x = 3 * torch.randn(8, 13, generator=torch.Generator().manual_seed(2))
     found = []
@@ -63,7 +61,7 @@ def test_compiled_in_one_graph(kind):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own imports
 def test_compiled_by_inductor():
     torch.manual_seed(0)
-    neuron = BACKENDS["native"].neurons(Neuron(kind="lif", levels=1), False, 4)
+    neuron = NativeNeurons(Neuron(kind="lif", levels=1), signed=False, steps=4)
     layer = nn.Linear(13, 11)
 
     def loss(x: torch.Tensor) -> torch.Tensor:

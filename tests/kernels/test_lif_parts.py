@@ -10,14 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
-from graph.neuron import Dynamics as Kinds
-from graph.neuron import Neuron
-from kernels.dynamics import Dynamics
+from graph.neuron import Dynamics, Neuron
+from kernels import dynamics as kernel
 from kernels.ops import lif, lif_with_membrane
-from snn import BACKENDS
-from snn.native import dynamics
+from snn.modules import TorchNeurons
+from snn.native import NativeNeurons, dynamics
 from snn.neurons import at_rest, integer_lif, integrate_and_fire, integrate_and_fire_from
 
 SPEC = Neuron(kind="lif", levels=1, tau=1.7, threshold=0.9, surrogate="sigmoid", alpha=4.0)
@@ -56,11 +55,10 @@ def test_affine_residual_and_step(shape, layout):
         residual=leaves[3],
         step=leaves[4],
         channel=channel,
-        gain=0.5,
     )
     tail = (...,) + (None,) * (x.ndim - 1 - channel)
     current = leaves[0] * leaves[1][tail] + leaves[2][tail] + leaves[3]
-    wanted = integrate_and_fire(current / leaves[4], SPEC) * (leaves[4] * 0.5)
+    wanted = integrate_and_fire(current / leaves[4], SPEC)
     assert torch.equal(mine, wanted) and 0.02 < (mine > 0).float().mean() < 0.9
     probe = torch.randn(mine.shape, generator=random)
     found, reference = (torch.autograd.grad(y, leaves, probe, retain_graph=True) for y in (mine, wanted))
@@ -86,24 +84,56 @@ def test_every_part_alone(affine, residual, step):
         current = current * named["scale"][:, None, None] + named["bias"][:, None, None]
     if residual:
         current = current + named["residual"]
-    wanted = (
-        integrate_and_fire(current / named["step"], SPEC) * named["step"] if step else integrate_and_fire(current, SPEC)
-    )
+    wanted = integrate_and_fire(current / named["step"] if step else current, SPEC)
     assert torch.equal(mine, wanted)
     for a, b in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (mine, wanted)), strict=True):
         close(a, b, 10.0)
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_a_step_of_integer_counts(signed):
-    """The learnt step of I-LIF over time: the composition's gradient is LSQ's."""
-    x = (4 * torch.randn(3, 301, generator=torch.Generator().manual_seed(4))).requires_grad_()
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_step_of_integer_counts(signed, steps):
+    """The learnt step of I-LIF: the composition's gradient, which with n step behind it is LSQ's."""
+    x = (4 * torch.randn(steps, 301, generator=torch.Generator().manual_seed(4))).requires_grad_()
     step = torch.tensor(0.8, requires_grad=True)
-    mine = lif(x, dynamics(COUNTS, signed), step=step, gain=2.0)
-    wanted = integer_lif(x / step, COUNTS, signed) * (step * 2.0)
+    mine = lif(x, dynamics(COUNTS, signed), step=step)
+    wanted = integer_lif(x / step, COUNTS, signed)
     assert torch.equal(mine, wanted)
     for a, b in zip(*(torch.autograd.grad(y.square().sum(), (x, step)) for y in (mine, wanted)), strict=True):
         close(a, b, 20.0)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("layout", ["first", "channels_last", "last"])
+def test_one_step_of_counts_rounds_half_to_even(signed, layout):
+    """I-LIF at T = 1 with every part: round(clip((a x + b) / step)), bit for bit, ties and numbers beyond included."""
+    x, channel = laid_out((1, 2, 5, 7, 3), layout, 10)
+    x = (8 * x).round() / 8
+    x[0, 0, 0, 0] = torch.tensor([torch.inf, -torch.inf, torch.nan])
+    scale, bias = torch.full((x.shape[channel],), -2.0), torch.full((x.shape[channel],), 0.25)
+    step = torch.tensor(0.5)
+    mine = lif(x, dynamics(COUNTS, signed), scale=scale, bias=bias, step=step, channel=channel)
+    u = (x * -2.0 + 0.25) / step
+    assert torch.equal(mine.nan_to_num(9), u.clamp(-4 if signed else 0, 4).round().nan_to_num(9))
+    assert ((u - u.floor()) == 0.5).sum() > 10
+
+
+@pytest.mark.parametrize("spec", [SPEC, COUNTS], ids=lambda spec: spec.kind)
+@pytest.mark.parametrize("steps", [4, 11])
+def test_step_by_step_is_all_at_once(spec, steps):
+    """With affine, residual and step: every call is given the last one's membrane; the same bits, in two chunks too."""
+    x, channel = laid_out((steps, 2, 6, 5, 3), "channels_last", 11)
+    random = torch.Generator().manual_seed(12)
+    parts = {"scale": torch.rand(6, generator=random) + 0.5, "bias": torch.randn(6, generator=random)}
+    given = parts | {"step": torch.tensor(0.3), "channel": channel}
+    side = x.flip(1)
+    whole, last = lif_with_membrane(x, dynamics(spec), residual=side, **given)
+    state, counts = None, []
+    for t in range(steps):
+        n, state = lif_with_membrane(x[t : t + 1], dynamics(spec), state, residual=side[t : t + 1], **given)
+        counts.append(n)
+    assert torch.equal(torch.cat(counts), whole) and torch.equal(state, last)
+    assert torch.equal(lif(x, dynamics(spec), residual=side, **given), whole)
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 1000])
@@ -166,23 +196,21 @@ def test_any_numbers_fire_alike(tau, threshold, v_reset, v_init, alpha, values):
     close(a, b, 1 + float(b.abs().max()))
 
 
-@pytest.mark.parametrize("kind", get_args(Kinds))
-def test_a_module_is_its_reference(kind):
-    """What the networks run: the same spikes with and without kernels, through time and on a site."""
+@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("kind", get_args(Dynamics))
+def test_a_module_is_its_reference(kind, steps):
+    """What the networks run: the same counts with and without kernels, with a step and without."""
     neuron = Neuron(kind=kind, levels=4 if kind == "ilif" else 1)
-    mine, plain = (BACKENDS[name].neurons(neuron, False, 4) for name in ("native", "torch"))
-    assert mine.kernel == "lif" and plain.kernel == "none: plain torch"
+    mine, plain = NativeNeurons(neuron, False, steps), TorchNeurons(neuron, False, steps)
+    assert mine.devices
     x, step = torch.randn(8, 6, 5, 5, generator=torch.Generator().manual_seed(8)) + 0.5, torch.tensor(0.4)
     assert torch.equal(mine(x), plain(x))
-    norm = nn.BatchNorm2d(6).eval()
-    norm.running_mean.fill_(0.3)
-    for front in (None, norm):
-        assert torch.equal(mine(x, step, front), plain(x, step, front))
+    assert torch.equal(mine(x, step), plain(x, step))
     assert torch.equal(mine(x.double()), plain(x.double())), "double precision has no kernel and keeps to the reference"
 
 
 def test_no_neurons_no_launch():
     x = torch.zeros(4, 0, requires_grad=True)
-    y = lif(x, Dynamics())
+    y = lif(x, kernel.Dynamics())
     y.sum().backward()
     assert y.shape == x.shape == x.grad.shape
