@@ -28,7 +28,7 @@ def _conv_norm(g: Graph, name: str, x: str, kernel: int, spec: AV2TSSpec) -> str
 def pixel_decoder(g: Graph, maps: list[str], spec: AV2TSSpec) -> tuple[list[str], str]:
     """Four maps, finest first -> memories [H W, C] of the three coarser, coarsest first; mask feature [C, h, w]."""
     memory = deformable_encoder(
-        g, maps[:0:-1], spec, layers=spec.encoder_layers, ffn=spec.encoder_ffn, fn="relu", positions=SINE
+        g, maps[:0:-1], spec, layers=spec.encoder_layers, ffn=spec.encoder_ffn, fn="relu", positions="sine_normalised"
     )
     memory = norm(g, "memory_norm", memory, spec) if spec.stream_norms else memory
     levels = [g(f"memory.{i}", Slice(start=a, stop=b), memory) for i, (a, b) in enumerate(spans(spec))]
