@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from graph import ops
+from layers.counts import ConvOfCounts, LinearOfCounts
 from layers.init import deform_offset_bias, initialise
 
 
@@ -16,13 +17,18 @@ class Conv(nn.Conv2d):
     def forward(self, x: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
         if unit is None:
             return super().forward(x)
-        return self._conv_forward(x, self.weight * unit, self.bias)
+        shape = (self.stride, self.padding, self.dilation, self.groups)
+        if torch.is_grad_enabled():
+            return ConvOfCounts.apply(x, self.weight, unit, self.bias, shape)
+        return F.conv2d(x, self.weight * unit, self.bias, *shape)
 
 
 class Linear(nn.Linear):
     """``unit``: as of ``Conv``."""
 
     def forward(self, x: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
+        if unit is not None and torch.is_grad_enabled():
+            return LinearOfCounts.apply(x, self.weight, unit, self.bias)
         return F.linear(x, self.weight if unit is None else self.weight * unit, self.bias)
 
 
