@@ -88,7 +88,8 @@ def require_donors(clips: Clips, key: str) -> None:
 
 
 def all_scores(module: Network, clips: Split, classes: int = 1) -> dict[str, Any]:
-    """The mIoU keys of ``metrics.json``. ``classes``: channels of the mask."""
+    """The mIoU keys of ``metrics.json``, with those scores and other sounds that the split says it has. ``classes``:
+    channels of the mask."""
     meters: list[Meter] = [*([ClassMeter(classes)] if classes > 1 else []), *clips.meters()]
     base = score(module, clips, meters)
     scores: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}

@@ -22,15 +22,15 @@ def key_map(settings: RunSettings) -> KeyMap:
     """The map of official names for the family, its backbone and its form; real weights leave neurons as they are."""
     maps, backbone = _maps(settings), model_spec(settings.model).backbone
     known = maps.get(settings.model.name, {})
-    found = next((keys for start, keys in known.items() if backbone.startswith(start)), None)
-    if found is None:
+    keys = next((keys for start, keys in known.items() if backbone.startswith(start)), None)
+    if keys is None:
         where = ", ".join(f"{family} on {start}..." for family, starts in maps.items() for start in starts)
         what = f"{settings.model.name} on {backbone}"
         raise UserError(
             f"weights is '{settings.weights}', but no official names are known for {what}, expected {where}"
         )
     spiking = isinstance(settings, SpikingSettings) and maps is OFFICIAL
-    return replace(found, own=(*found.own, NEURONS)) if spiking else found
+    return replace(keys, own=(*keys.own, NEURONS)) if spiking else keys
 
 
 def owners(keys: Iterable[str]) -> list[str]:

@@ -50,8 +50,8 @@ def _version(name: str) -> str:
 
 
 def _kernels(device: str) -> str:
-    chosen = selection(device)
-    return f"{chosen.backend}: {chosen.why}" + ("" if chosen.compiled else "; neurons run as plain torch")
+    active = selection(device)
+    return f"{active.backend}: {active.why}" + ("" if active.compiled else "; neurons run as plain torch")
 
 
 def _compiler() -> str:
@@ -60,8 +60,8 @@ def _compiler() -> str:
         return "none"
     if lacking := cpu_backend.missing():
         return lacking
-    chosen = [flag for flag in cpu_backend.flags() if flag.startswith("-m")]
-    return f"{cpu_backend.compiler_version(path)}; {' '.join(chosen)}; builds are kept in {cache_folder()}"
+    machine = [flag for flag in cpu_backend.flags() if flag.startswith("-m")]
+    return f"{cpu_backend.compiler_version(path)}; {' '.join(machine)}; builds are kept in {cache_folder()}"
 
 
 def findings() -> list[tuple[str, str]]:

@@ -98,13 +98,13 @@ BLOCKS: dict[str, Callable[[], str]] = {"results": runs, "systems": systems_tabl
 
 
 def rewritten(text: str) -> str:
-    for name, made in BLOCKS.items():
+    for name, block in BLOCKS.items():
         begin, end = f"<!-- {name}: python -m tools.readme -->", f"<!-- end of {name} -->"
         head, _, rest = text.partition(begin)
-        _, found, tail = rest.partition(end)
-        if not found:
+        _, marker, tail = rest.partition(end)
+        if not marker:
             raise ValueError(f"{README} has no lines '{begin}' and '{end}', expected both, in this order")
-        text = f"{head}{begin}\n\n{made()}\n\n{end}{tail}"
+        text = f"{head}{begin}\n\n{block()}\n\n{end}{tail}"
     return text
 
 

@@ -16,8 +16,8 @@ SHOWN = {"lif": ("T=4, N=1000000,", "T=4, N=16777216,"), "deform": ("",), "model
 
 
 def measured() -> list[Path]:
-    found = (FOLDER / f"bench_{op}_{device}.csv" for device in DEVICES for op in OPS)
-    return [path for path in found if path.exists()]
+    paths = (FOLDER / f"bench_{op}_{device}.csv" for device in DEVICES for op in OPS)
+    return [path for path in paths if path.exists()]
 
 
 def shown(row: dict[str, str]) -> bool:

@@ -20,9 +20,9 @@ COMPARED = {
 
 def _compared(networks: dict[str, Any], names: tuple[str, ...]) -> tuple[str, str]:
     """Official keys that are loaded, and the largest error over every array of every vector."""
-    found = [networks[name] for name in names]
-    keys = ", ".join(f"{f['loaded']} of {f['keys']}" for f in found)
-    worst = ", ".join(f"{max(m['error'] for m in f['measured']):.0e}" for f in found)
+    results = [networks[name] for name in names]
+    keys = ", ".join(f"{f['loaded']} of {f['keys']}" for f in results)
+    worst = ", ".join(f"{max(m['error'] for m in f['measured']):.0e}" for f in results)
     return keys, worst
 
 

@@ -52,8 +52,8 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("source", type=Path)
     parser.add_argument("--command", required=True)
-    chosen = parser.parse_args()
-    print(record(chosen.name, chosen.source, chosen.command))
+    options = parser.parse_args()
+    print(record(options.name, options.source, options.command))
     return 0
 
 

@@ -33,21 +33,21 @@ SYSTEMS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 def figures(family: str, spec: str, changes: dict[str, str]) -> dict[str, Any]:
     """``left``: the shares of multiplies that spikes do not drive, by reason, largest first."""
-    chosen = replace(FAMILIES[family].specs[spec], **changes)  # type: ignore[arg-type]
-    graph = build(family, chosen).pruned(["mask"])
-    spent, found = cost(graph), lint(fold(spikify(graph, SpikeSpec(score="linear")))[0])
+    sized = replace(FAMILIES[family].specs[spec], **changes)  # type: ignore[arg-type]
+    graph = build(family, sized).pruned(["mask"])
+    spent, report = cost(graph), lint(fold(spikify(graph, SpikeSpec(score="linear")))[0])
     left: Counter[str] = Counter()
-    for finding in found.left:
+    for finding in report.left:
         if not finding.input_layer:
             left[finding.reason] += finding.multiplies
     return {
         "family": family,
-        "backbone": chosen.backbone,
+        "backbone": sized.backbone,
         "parameters": spent.parameters,
         "macs": spent.macs,
         "sampling_macs": spent.sampling,
-        "spike_fed_share": round(found.spike_fed_share, 5),
-        "left": {reason: round(count / found.total, 5) for reason, count in left.most_common()},
+        "spike_fed_share": round(report.spike_fed_share, 5),
+        "left": {reason: round(count / report.total, 5) for reason, count in left.most_common()},
     }
 
 

@@ -138,7 +138,7 @@ class Op:
         return {}
 
     # ---- its value --------------------------------------------------------------------------------------------------
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """Its value, from arrays [B, ...] with a leading batch axis (1 for what is static), and its tables by suffix.
 
         An op that is ``Scaled`` is also given the number ``unit``. No batch statistics, no dropout: inference."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Codebook(Scaled):
     def parameters(self) -> int:
         return 0  # the entries are moved by running means, not learnt by a gradient
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         (x,), entries = inputs, tables["entries"]
         distances = np.square(entries).sum(-1) / 2 - (x * np.float32(unit)) @ entries.T
         return entries[distances.argmin(-1)]
@@ -80,6 +80,6 @@ class SquaredError(Op):
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(inputs[0]) + 1
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         x, target = inputs
         return np.float32(self.weight) * np.square(x - target).reshape(len(x), -1).mean(1, keepdims=True)

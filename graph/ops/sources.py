@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graph.ops.base import Array, Keep, Op
 from graph.ops.recipes import RECIPES, Recipe
@@ -42,7 +42,7 @@ class Param(Op):
     def tables(self) -> Mapping[str, Shape]:
         return {"": self.dims}
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return tables["value"][None]
 
 
@@ -55,7 +55,7 @@ class Const(Op):
     dims: Shape
     levels: tuple[Shape, ...] = ()
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return RECIPES[self.recipe](self.dims, self.levels)[None]
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -71,5 +71,5 @@ class Output(Keep, Op):
 
     training: bool = False
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import main as command
@@ -49,7 +51,7 @@ def test_a_compiler_that_refuses_is_a_sentence(monkeypatch, capsys):
     def refuse(settings):
         raise CompileError("g++ could not compile lif.cu:\nno such option")
 
-    monkeypatch.setitem(command.TOOLS, "doctor", refuse)
+    monkeypatch.setattr(command, "DOCTOR", replace(command.DOCTOR, run=refuse))
     assert command.main(["--mode", "doctor"]) == 2
     said = capsys.readouterr().err
     assert said == "g++ could not compile lif.cu: no such option; SPIKEAVS_KERNELS=torch does without\n"

@@ -77,58 +77,58 @@ class Parser(argparse.ArgumentParser):
 
 def _count(text: str) -> int:
     try:
-        found = int(float(text))
+        number = int(float(text))
     except ValueError:
-        found = 0
-    if found < 1:
+        number = 0
+    if number < 1:
         raise argparse.ArgumentTypeError(f"found '{text}', expected a whole number of at least 1")
-    return found
+    return number
 
 
 def parser() -> Parser:
-    found = Parser(prog="python -m tools.bench", description=__doc__, allow_abbrev=False)
-    found.add_argument("op", metavar="|".join(OPS))
-    found.add_argument("--device", default="cpu", help="cpu or cuda")
-    found.add_argument("--out", type=Path, help="the CSV file; default: experiments/results/bench_OP_DEVICE.csv")
-    found.add_argument("--repeats", type=_count, help="of every sample; default 7")
-    found.add_argument("--threads", type=_count, nargs="+", help="of the CPU; several for model only")
-    found.add_argument("--only", help="rows that have this in their case, dtype or peer")
-    found.add_argument("--dtype", nargs="+", help=", ".join(DTYPES))
-    found.add_argument("--steps", type=_count, nargs="+", help="T")
-    found.add_argument("--neurons", type=_count, nargs="+", help="of one step; 1e6 is understood")
-    return found
+    reader = Parser(prog="python -m tools.bench", description=__doc__, allow_abbrev=False)
+    reader.add_argument("op", metavar="|".join(OPS))
+    reader.add_argument("--device", default="cpu", help="cpu or cuda")
+    reader.add_argument("--out", type=Path, help="the CSV file; default: experiments/results/bench_OP_DEVICE.csv")
+    reader.add_argument("--repeats", type=_count, help="of every sample; default 7")
+    reader.add_argument("--threads", type=_count, nargs="+", help="of the CPU; several for model only")
+    reader.add_argument("--only", help="rows that have this in their case, dtype or peer")
+    reader.add_argument("--dtype", nargs="+", help=", ".join(DTYPES))
+    reader.add_argument("--steps", type=_count, nargs="+", help="T")
+    reader.add_argument("--neurons", type=_count, nargs="+", help="of one step; 1e6 is understood")
+    return reader
 
 
 def options_of(words: Sequence[str]) -> tuple[str, Options, Path]:
-    chosen, rest = parser().parse_known_args(words)
+    asked, rest = parser().parse_known_args(words)
     if rest:
-        raise unknown("an option", rest[0], [f"--{name}" for name in vars(chosen) if name != "op"])
-    if chosen.op not in OPS:
-        raise unknown("the first word", chosen.op, OPS)
-    if chosen.device not in DEVICES:
-        raise unknown("--device", chosen.device, DEVICES)
-    if chosen.device == "cuda" and not torch.cuda.is_available():
+        raise unknown("an option", rest[0], [f"--{name}" for name in vars(asked) if name != "op"])
+    if asked.op not in OPS:
+        raise unknown("the first word", asked.op, OPS)
+    if asked.device not in DEVICES:
+        raise unknown("--device", asked.device, DEVICES)
+    if asked.device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device is 'cuda' but torch sees no CUDA device, expected one; nearest: 'cpu'")
-    op = OPS[chosen.op]
+    op = OPS[asked.op]
     for name in ("dtype", "steps", "neurons"):
-        if getattr(chosen, name) and name not in op.takes:
+        if getattr(asked, name) and name not in op.takes:
             users = ", ".join(n for n, other in OPS.items() if name in other.takes)
-            raise UserError(f"--{name} was given to '{chosen.op}', expected it for {users} only")
-    for word in chosen.dtype or ():
+            raise UserError(f"--{name} was given to '{asked.op}', expected it for {users} only")
+    for word in asked.dtype or ():
         if word not in DTYPES:
             raise unknown("--dtype", word, DTYPES)
-    if chosen.threads and len(chosen.threads) > 1 and chosen.op != "model":
-        raise UserError(f"--threads has {len(chosen.threads)} values, expected one for '{chosen.op}'")
+    if asked.threads and len(asked.threads) > 1 and asked.op != "model":
+        raise UserError(f"--threads has {len(asked.threads)} values, expected one for '{asked.op}'")
     given = {
-        "repeats": chosen.repeats,
-        "threads": tuple(chosen.threads or ()),
-        "only": chosen.only,
-        "dtypes": tuple(DTYPES[word] for word in chosen.dtype or ()),
-        "steps": tuple(chosen.steps or ()),
-        "neurons": tuple(chosen.neurons or ()),
+        "repeats": asked.repeats,
+        "threads": tuple(asked.threads or ()),
+        "only": asked.only,
+        "dtypes": tuple(DTYPES[word] for word in asked.dtype or ()),
+        "steps": tuple(asked.steps or ()),
+        "neurons": tuple(asked.neurons or ()),
     }
-    options = replace(op.defaults[chosen.device], **{k: v for k, v in given.items() if v})
-    return chosen.op, options, chosen.out or FOLDER / f"bench_{chosen.op}_{chosen.device}.csv"
+    options = replace(op.defaults[asked.device], **{k: v for k, v in given.items() if v})
+    return asked.op, options, asked.out or FOLDER / f"bench_{asked.op}_{asked.device}.csv"
 
 
 def _version(package: str) -> str | None:
@@ -139,16 +139,16 @@ def _version(package: str) -> str | None:
 
 
 def stamp(options: Options, words: Sequence[str]) -> dict[str, object]:
-    found = provenance("python -m tools.bench " + join(words))
-    versions = found.pop("versions") | {p: _version(p) for p in PEERS}
+    origin = provenance("python -m tools.bench " + join(words))
+    versions = origin.pop("versions") | {p: _version(p) for p in PEERS}
     if options.device == "cpu":
         path = cpu_backend.compiler()
         capability = torch.backends.cpu.get_cpu_capability()
-        found["device"] = f"CPU, {platform.machine()}, {capability}, {os.cpu_count()} cores"
+        origin["device"] = f"CPU, {platform.machine()}, {capability}, {os.cpu_count()} cores"
         versions["compiler"] = cpu_backend.compiler_version(path) if path else None
     threads = ", ".join(map(str, options.threads))
     return {
-        **found,
+        **origin,
         "versions": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
         "threads": threads,
         "repeats": f"{options.repeats}, median; ours and peer in turns",
@@ -174,8 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    found = stamp(options, words)
-    console.print(table(rows, f"{name}, {found['device']}, threads: {found['threads']}, median (fastest - slowest)"))
-    write(path, rows, found)
+    origin = stamp(options, words)
+    console.print(table(rows, f"{name}, {origin['device']}, threads: {origin['threads']}, median (fastest - slowest)"))
+    write(path, rows, origin)
     console.print(f"written: {path}")
     return 1 if any(row.status == FAILED for row in rows) else 0

@@ -100,11 +100,11 @@ class Contest:
 
 
 def with_times(row: Row, ours: Times, theirs: Times | None = None) -> Row:
-    found = replace(row, ours_ms=ours.median, ours_min=ours.fastest, ours_max=ours.slowest)
+    timed = replace(row, ours_ms=ours.median, ours_min=ours.fastest, ours_max=ours.slowest)
     if theirs is None:
-        return found
+        return timed
     return replace(
-        found,
+        timed,
         peer_ms=theirs.median,
         peer_min=theirs.fastest,
         peer_max=theirs.slowest,

@@ -88,8 +88,8 @@ def work(size: Size, spikes: bool, options: Options, dtype: torch.dtype) -> Work
 
 def reference(place: Tensor, levels: Levels) -> Function:
     def run(value: Tensor, offset: Tensor, weight: Tensor) -> Tensor:
-        found = torch_form.deform_sample(value.float(), offset, weight.float(), place, levels)
-        return found.to(value.dtype)
+        sampled = torch_form.deform_sample(value.float(), offset, weight.float(), place, levels)
+        return sampled.to(value.dtype)
 
     return run
 

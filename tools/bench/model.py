@@ -123,16 +123,13 @@ def probe_like(mask: Tensor) -> Tensor:
 
 def step(module: Network, batch: Batch, probe: Tensor | None = None) -> Outcome:
     """The mask, and every parameter's gradient, new in every step. Biases are left out of what is compared: in front of
-    a norm their gradient is zero, and what is found is rounding."""
+    a norm their gradient is zero, and what is computed is rounding."""
     mask = module(**batch)["mask"]
     names, parameters = zip(*module.named_parameters(), strict=True)
-    gradients = torch.autograd.grad(mask, parameters, probe_like(mask) if probe is None else probe, allow_unused=True)
-    found = {
-        f"the gradient of {n}": g
-        for n, g in zip(names, gradients, strict=True)
-        if g is not None and not n.endswith(".bias")
-    }
-    return {"the output": mask.detach(), **found}
+    probe = probe_like(mask) if probe is None else probe
+    gradients = zip(names, torch.autograd.grad(mask, parameters, probe, allow_unused=True), strict=True)
+    compared = {f"the gradient of {n}": g for n, g in gradients if g is not None and not n.endswith(".bias")}
+    return {"the output": mask.detach(), **compared}
 
 
 def _training(name: str, form: Form, options: Options) -> list[Row]:
@@ -153,15 +150,15 @@ def _training(name: str, form: Form, options: Options) -> list[Row]:
     first = step(ours, batch)
     off = disagreement(first, step(theirs, batch), TOLERANCE)
     probe = probe_like(first["the output"])
-    found = []
+    timed = []
     for threads, row in wanted:
         if off:
-            found.append(replace(row, status=FAILED, note=off))
+            timed.append(replace(row, status=FAILED, note=off))
             continue
         torch.set_num_threads(threads)
         actions = [partial(step, module, batch, probe) for module in (ours, theirs)]
-        found.append(with_times(row, *interleaved(options.device, actions, options.repeats)))
-    return found
+        timed.append(with_times(row, *interleaved(options.device, actions, options.repeats)))
+    return timed
 
 
 def _accounting(name: str, form: Form, options: Options) -> list[Row]:
@@ -175,8 +172,8 @@ def _accounting(name: str, form: Form, options: Options) -> list[Row]:
 
 
 def rows(options: Options, say: Callable[[str], object]) -> list[Row]:
-    found: list[Row] = []
+    results: list[Row] = []
     for name, form in FORMS.items():
         say(name)
-        found += _training(name, form, options) + _accounting(name, form, options)
-    return found
+        results += _training(name, form, options) + _accounting(name, form, options)
+    return results

@@ -47,15 +47,15 @@ class Tolerance:
     gradient: float = 1e-5
 
 
-def _error(found: Tensor, expected: Tensor) -> float:
-    difference = (found.double() - expected.double()).abs().max()
+def _error(ours: Tensor, expected: Tensor) -> float:
+    difference = (ours.double() - expected.double()).abs().max()
     return float(difference / expected.double().abs().max().clamp(min=1.0))
 
 
-def disagreement(found: Outcome, expected: Outcome, tolerance: Tolerance) -> str | None:
+def disagreement(ours: Outcome, expected: Outcome, tolerance: Tolerance) -> str | None:
     """The first thing that is off, in words; None if nothing is."""
     for name, should in expected.items():
-        is_ = found[name]
+        is_ = ours[name]
         if is_.shape != should.shape or is_.dtype != should.dtype:
             return f"{name} is {is_.dtype} {tuple(is_.shape)}, expected {should.dtype} {tuple(should.shape)}"
         if name == "the output" and tolerance.output is None:

@@ -24,17 +24,17 @@ COMMAND = "python -m tools.parity --vectors DIR --keep"
 
 
 def names(folder: Path, only: list[str]) -> list[str]:
-    found = sorted(p.name.removesuffix(".keys.json") for p in folder.glob("*.keys.json"))
-    if not found:
+    with_vectors = sorted(p.name.removesuffix(".keys.json") for p in folder.glob("*.keys.json"))
+    if not with_vectors:
         raise UserError(
             f"--vectors is '{folder}', which has no NAME.keys.json in it, expected a folder of parity vectors"
         )
-    for name in only or found:
+    for name in only or with_vectors:
         if name not in CASES:
             raise unknown(f"parity vectors in {folder}", name, CASES)
         if not (folder / f"{name}.npz").exists():
             raise UserError(f"{folder / name}.npz is missing, expected beside {name}.keys.json")
-    return only or found
+    return only or with_vectors
 
 
 def show(result: Result) -> Table:
@@ -56,21 +56,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=224, help="pixels of the images that the vectors were made with")
     parser.add_argument("--keep", action="store_true", help="write experiments/results/parity.json")
     parser.add_argument("--only", nargs="*", default=[], help="names, if not all")
-    chosen = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     console = Console()
     try:
         results = [
-            measure(n, CASES[n], chosen.vectors, chosen.seed, chosen.size) for n in names(chosen.vectors, chosen.only)
+            measure(n, CASES[n], options.vectors, options.seed, options.size)
+            for n in names(options.vectors, options.only)
         ]
     except (UserError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     for result in results:
         console.print(show(result))
-    tables: list[Measured] = [m for check in TABLES for m in check(chosen.vectors)]
+    tables: list[Measured] = [m for check in TABLES for m in check(options.vectors)]
     for m in tables:
         console.print(f"{m.array}: {m.error:.1e}, tolerance {m.tolerance:.0e}{'' if m.within else ', above'}")
-    if chosen.keep:
+    if options.keep:
         kept = {r.name: asdict(r) for r in results}
         write_json(FOLDER / "parity.json", {**provenance(COMMAND), "figures": {"networks": kept}})
     failed = [r.name for r in results if not r.passed] + [m.array for m in tables if not m.within]

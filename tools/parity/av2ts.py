@@ -132,15 +132,15 @@ def checks(maskiges: bool) -> dict[str, Check]:
 
 def notes(outputs: Outputs, wanted: Mapping[str, Array]) -> str:
     """Blocked keys a query, which may differ by single bits, and all masks in half precision, if they are there."""
-    said = []
+    lines = []
     if "attn_masked_count" in wanted:
-        found = torch.stack([(outputs[f"attention_mask_{i}"] < 0).sum(-1) for i in range(LAYERS)]).numpy()
-        apart = np.abs(found - wanted["attn_masked_count"][:LAYERS])
-        said.append(f"{int(apart.sum())} bits of the attention masks differ, in {int((apart > 0).sum())} rows")
+        counts = torch.stack([(outputs[f"attention_mask_{i}"] < 0).sum(-1) for i in range(LAYERS)]).numpy()
+        apart = np.abs(counts - wanted["attn_masked_count"][:LAYERS])
+        lines.append(f"{int(apart.sum())} bits of the attention masks differ, in {int((apart > 0).sum())} rows")
     if "masks_f16/pred_masks" in wanted:
-        found = outputs[f"queries_mask_{LAYERS}"][..., ::4, ::4].numpy()
-        said.append(f"all masks: {spread(found.astype(float), wanted['masks_f16/pred_masks'].astype(float)):.1e}")
-    return "; ".join(said)
+        masks = outputs[f"queries_mask_{LAYERS}"][..., ::4, ::4].numpy()
+        lines.append(f"all masks: {spread(masks.astype(float), wanted['masks_f16/pred_masks'].astype(float)):.1e}")
+    return "; ".join(lines)
 
 
 def _case(spec: str, maskiges: bool) -> Case:

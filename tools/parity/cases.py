@@ -18,14 +18,14 @@ Outputs = Mapping[str, Tensor]
 FRAMES = 5
 
 
-def relative(found: Array, wanted: Array) -> float:
+def relative(ours: Array, wanted: Array) -> float:
     """|a - b| / |b|, Euclidean."""
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+    return float(np.linalg.norm(ours - wanted) / np.linalg.norm(wanted))
 
 
-def spread(found: Array, wanted: Array) -> float:
+def spread(ours: Array, wanted: Array) -> float:
     """The largest difference in standard deviations of what is wanted."""
-    return float(np.abs(found - wanted).max() / wanted.std())
+    return float(np.abs(ours - wanted).max() / wanted.std())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,8 +36,8 @@ def published_snn(size: int) -> Network:
 
 def differing(outputs: Outputs, wanted: Mapping[str, Array]) -> str:
     """The share of pixels that another level, flipped at a rounding tie, has moved."""
-    found = outputs["mask"][:, :, ::4, ::4].numpy()
-    away = np.abs(found - wanted["out0_strided"]) > 1e-4 * np.abs(wanted["out0_strided"]).max()
+    ours = outputs["mask"][:, :, ::4, ::4].numpy()
+    away = np.abs(ours - wanted["out0_strided"]) > 1e-4 * np.abs(wanted["out0_strided"]).max()
     return f"{away.mean():.2%} of the pixels differ by more than 1e-4 of the largest logit"
 
 

@@ -63,10 +63,10 @@ def measure(name: str, case: Case, folder: Path, seed: int, size: int) -> Result
     for key, check in case.checks.items():
         if key not in wanted:
             raise ValueError(f"{folder / name}.npz has no array '{key}', expected one of {', '.join(wanted)}")
-        found = check.take(outputs).numpy()
-        if found.shape != wanted[key].shape:
-            raise ValueError(f"{name}: '{key}' came out as {found.shape}, the vectors have {wanted[key].shape}")
-        measured.append(Measured(key, check.measure(found.astype(float), wanted[key].astype(float)), check.tolerance))
+        ours = check.take(outputs).numpy()
+        if ours.shape != wanted[key].shape:
+            raise ValueError(f"{name}: '{key}' came out as {ours.shape}, the vectors have {wanted[key].shape}")
+        measured.append(Measured(key, check.measure(ours.astype(float), wanted[key].astype(float)), check.tolerance))
     return Result(
         name=name,
         keys=len(shapes),

@@ -23,11 +23,11 @@ def metrics_and_audio(folder: Path) -> list[Measured]:
     with np.load(folder / FILE) as stored:
         given = {key: stored[key] for key in stored.files}
     logits, truth = torch.from_numpy(given["logits"]), torch.from_numpy(given["gt"])
-    found = {"logmel": log_mel(torch.from_numpy(given["wav"])).numpy()}
+    ours = {"logmel": log_mel(torch.from_numpy(given["wav"])).numpy()}
     for key, metric in (("miou", AVSBenchIoU()), ("fscore", AVSBenchF())):
         metric.update(logits, truth)
-        found[key] = metric.compute().numpy()
+        ours[key] = metric.compute().numpy()
     return [
         Measured(f"{FILE}: {key}", relative(value.astype(float), given[key].astype(float)), TOLERANCE)
-        for key, value in found.items()
+        for key, value in ours.items()
     ]
