@@ -5,7 +5,7 @@ A site hands on n, an integer; the value it stands for is unit n. Walking down t
     layout, and what carries a unit    op(u n) = u op(n)            the unit goes on
     an op that takes units (``Scaled``)  W (u n) = (u W) n          into its weight, its threshold, its product's scale
     Decode                             mean of u n = (u / T) sum n  the unit goes on, and the value is a whole number
-    anything else                      reads u n                    a ``Scale`` node: explicit, and counted
+    anything else, and an output       reads u n                    a ``Scale`` node: explicit, and counted
 
 ``bare`` is the way back. Together they let a pass change the graph without minding units.
 """
