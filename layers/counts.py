@@ -1,0 +1,113 @@
+"""Weighted sums of counts: y = (W unit) n + b, where n are whole numbers and ``unit`` is what one of them is worth.
+
+For the backward pass n is kept in bytes, a quarter of its floats; with V = W unit and G the gradient of V,
+
+    dW = unit G,   dunit = sum(G W),   dn = V^T dy.
+
+``unit`` None is 1. ``most``: the largest |n|; counts beyond a byte's 127 are kept as they come.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+Pair = tuple[int, int]
+BYTE = 127
+
+
+def in_bytes(n: Tensor, most: int) -> Tensor:
+    return n.to(torch.int8) if most <= BYTE else n
+
+
+def worth(weight: Tensor, unit: Tensor | None) -> Tensor:
+    return weight if unit is None else weight * unit
+
+
+def shares(by_worth: Tensor | None, weight: Tensor, unit: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of weight and unit, from that of their product."""
+    if by_worth is None or unit is None:
+        return by_worth, None
+    return by_worth * unit, torch.dot(by_worth.flatten(), weight.flatten()).reshape(unit.shape)
+
+
+class ConvOfCounts(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        n: Tensor,
+        weight: Tensor,
+        unit: Tensor | None,
+        bias: Tensor | None,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
+        most: int,
+    ) -> Tensor:
+        ctx.save_for_backward(in_bytes(n, most), weight, unit)
+        ctx.form = (stride, padding, dilation, False, (0, 0), groups)
+        ctx.dtype, ctx.sizes = n.dtype, None if bias is None else list(bias.shape)
+        return F.conv2d(n, worth(weight, unit), bias, stride, padding, dilation, groups)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        n, weight, unit = ctx.saved_tensors
+        by_n, by_weight, by_unit, by_bias = ctx.needs_input_grad[:4]
+        wanted = [by_n, by_weight or by_unit, by_bias]
+        found = torch.ops.aten.convolution_backward(
+            grad, n.to(ctx.dtype), worth(weight, unit), ctx.sizes, *ctx.form, wanted
+        )
+        return (found[0], *shares(found[1], weight, unit), found[2], None, None, None, None, None)
+
+
+class LinearOfCounts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, n: Tensor, weight: Tensor, unit: Tensor | None, bias: Tensor | None, most: int) -> Tensor:
+        ctx.save_for_backward(in_bytes(n, most), weight, unit)
+        ctx.dtype = n.dtype
+        return F.linear(n, worth(weight, unit), bias)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        n, weight, unit = ctx.saved_tensors
+        by_n, by_weight, by_unit, by_bias = ctx.needs_input_grad[:4]
+        rows = grad.reshape(-1, grad.shape[-1])
+        total = rows.t() @ n.reshape(-1, n.shape[-1]).to(ctx.dtype) if by_weight or by_unit else None
+        first = grad @ worth(weight, unit) if by_n else None
+        return (first, *shares(total, weight, unit), rows.sum(0) if by_bias else None, None)
+
+
+def conv_of_counts(
+    n: Tensor,
+    weight: Tensor,
+    unit: Tensor | None = None,
+    bias: Tensor | None = None,
+    stride: Pair = (1, 1),
+    padding: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    *,
+    most: int = BYTE,
+) -> Tensor:
+    """``F.conv2d(n, weight * unit, bias, ...)`` of counts in [-most, most]."""
+    if not torch.is_grad_enabled():
+        return F.conv2d(n, worth(weight, unit), bias, stride, padding, dilation, groups)
+    found: Tensor = ConvOfCounts.apply(n, weight, unit, bias, stride, padding, dilation, groups, most)
+    return found
+
+
+def linear_of_counts(
+    n: Tensor, weight: Tensor, unit: Tensor | None = None, bias: Tensor | None = None, *, most: int = BYTE
+) -> Tensor:
+    """``F.linear(n, weight * unit, bias)`` of counts in [-most, most]."""
+    if not torch.is_grad_enabled():
+        return F.linear(n, worth(weight, unit), bias)
+    found: Tensor = LinearOfCounts.apply(n, weight, unit, bias, most)
+    return found
