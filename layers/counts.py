@@ -1,8 +1,10 @@
-"""A convolution and a linear layer of counts: y = (W u) n + b, and what their backward keeps of n is one byte a count.
+"""Weighted sums of counts: y = (W unit) n + b, where n are whole numbers and ``unit`` is what one of them is worth.
 
-u is the unit, what a count is worth. It goes into the weight, which is smaller than n. Gradients:
+For the backward pass n is kept in bytes, a quarter of its floats; with V = W unit and G the gradient of V,
 
-    dn = (W u)^T g,   d(W u) = g n^T,   dW = u d(W u),   du = <W, d(W u)>,   db = sum g
+    dW = unit G,   dunit = sum(G W),   dn = V^T dy.
+
+``unit`` None is 1. ``most``: the largest |n|; counts beyond a byte's 127 are kept as they come.
 """
 
 from __future__ import annotations
@@ -12,67 +14,100 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-MOST = 127  # |n| that one signed byte holds
+Pair = tuple[int, int]
+BYTE = 127
+
+
+def in_bytes(n: Tensor, most: int) -> Tensor:
+    return n.to(torch.int8) if most <= BYTE else n
+
+
+def worth(weight: Tensor, unit: Tensor | None) -> Tensor:
+    return weight if unit is None else weight * unit
+
+
+def shares(by_worth: Tensor | None, weight: Tensor, unit: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of weight and unit, from that of their product."""
+    if by_worth is None or unit is None:
+        return by_worth, None
+    return by_worth * unit, torch.dot(by_worth.flatten(), weight.flatten()).reshape(unit.shape)
 
 
 class ConvOfCounts(torch.autograd.Function):
-    """n [B, C, H, W]; ``shape``: stride, padding, dilation, groups."""
+    @staticmethod
+    def forward(
+        ctx: Any,
+        n: Tensor,
+        weight: Tensor,
+        unit: Tensor | None,
+        bias: Tensor | None,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
+        most: int,
+    ) -> Tensor:
+        ctx.save_for_backward(in_bytes(n, most), weight, unit)
+        ctx.form = (stride, padding, dilation, False, (0, 0), groups)
+        ctx.dtype, ctx.sizes = n.dtype, None if bias is None else list(bias.shape)
+        return F.conv2d(n, worth(weight, unit), bias, stride, padding, dilation, groups)
 
     @staticmethod
-    def forward(n: Tensor, weight: Tensor, unit: Tensor, bias: Tensor | None, shape: tuple[Any, ...]) -> Tensor:
-        return F.conv2d(n, weight * unit, bias, *shape)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        n, weight, unit, bias, ctx.shape = inputs
-        ctx.biased = bias is not None
-        ctx.save_for_backward(n.to(torch.int8), weight, unit)
-
-    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        small, weight, unit = ctx.saved_tensors
-        stride, padding, dilation, groups = ctx.shape
-        wanted = (ctx.needs_input_grad[0], ctx.needs_input_grad[1] or ctx.needs_input_grad[2], ctx.biased)
-        by_n, by_scaled, by_bias = torch.ops.aten.convolution_backward(
-            grad,
-            small.to(grad.dtype),
-            weight * unit,
-            [len(weight)] if ctx.biased else None,
-            stride,
-            padding,
-            dilation,
-            False,
-            [0, 0],
-            groups,
-            wanted,
+        n, weight, unit = ctx.saved_tensors
+        by_n, by_weight, by_unit, by_bias = ctx.needs_input_grad[:4]
+        wanted = [by_n, by_weight or by_unit, by_bias]
+        found = torch.ops.aten.convolution_backward(
+            grad, n.to(ctx.dtype), worth(weight, unit), ctx.sizes, *ctx.form, wanted
         )
-        return (by_n, *_weight_and_unit(ctx, by_scaled, weight, unit), by_bias, None)
+        return (found[0], *shares(found[1], weight, unit), found[2], None, None, None, None, None)
 
 
 class LinearOfCounts(torch.autograd.Function):
-    """n [..., C]."""
+    @staticmethod
+    def forward(ctx: Any, n: Tensor, weight: Tensor, unit: Tensor | None, bias: Tensor | None, most: int) -> Tensor:
+        ctx.save_for_backward(in_bytes(n, most), weight, unit)
+        ctx.dtype = n.dtype
+        return F.linear(n, worth(weight, unit), bias)
 
     @staticmethod
-    def forward(n: Tensor, weight: Tensor, unit: Tensor, bias: Tensor | None) -> Tensor:
-        return F.linear(n, weight * unit, bias)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        n, weight, unit, bias = inputs
-        ctx.biased = bias is not None
-        ctx.save_for_backward(n.to(torch.int8), weight, unit)
-
-    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        small, weight, unit = ctx.saved_tensors
+        n, weight, unit = ctx.saved_tensors
+        by_n, by_weight, by_unit, by_bias = ctx.needs_input_grad[:4]
         rows = grad.reshape(-1, grad.shape[-1])
-        by_n = grad @ (weight * unit) if ctx.needs_input_grad[0] else None
-        by_scaled = rows.mT @ small.to(grad.dtype).reshape(-1, small.shape[-1])
-        by_bias = rows.sum(0) if ctx.biased else None
-        return (by_n, *_weight_and_unit(ctx, by_scaled, weight, unit), by_bias)
+        total = rows.t() @ n.reshape(-1, n.shape[-1]).to(ctx.dtype) if by_weight or by_unit else None
+        first = grad @ worth(weight, unit) if by_n else None
+        return (first, *shares(total, weight, unit), rows.sum(0) if by_bias else None, None)
 
 
-def _weight_and_unit(ctx: Any, by_scaled: Tensor, weight: Tensor, unit: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    by_unit = (by_scaled * weight).sum().reshape(unit.shape) if ctx.needs_input_grad[2] else None
-    return (by_scaled * unit if ctx.needs_input_grad[1] else None), by_unit
+def conv_of_counts(
+    n: Tensor,
+    weight: Tensor,
+    unit: Tensor | None = None,
+    bias: Tensor | None = None,
+    stride: Pair = (1, 1),
+    padding: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    *,
+    most: int = BYTE,
+) -> Tensor:
+    """``F.conv2d(n, weight * unit, bias, ...)`` of counts in [-most, most]."""
+    if not torch.is_grad_enabled():
+        return F.conv2d(n, worth(weight, unit), bias, stride, padding, dilation, groups)
+    found: Tensor = ConvOfCounts.apply(n, weight, unit, bias, stride, padding, dilation, groups, most)
+    return found
+
+
+def linear_of_counts(
+    n: Tensor, weight: Tensor, unit: Tensor | None = None, bias: Tensor | None = None, *, most: int = BYTE
+) -> Tensor:
+    """``F.linear(n, weight * unit, bias)`` of counts in [-most, most]."""
+    if not torch.is_grad_enabled():
+        return F.linear(n, worth(weight, unit), bias)
+    found: Tensor = LinearOfCounts.apply(n, weight, unit, bias, most)
+    return found
