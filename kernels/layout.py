@@ -37,11 +37,11 @@ class Cut:
     def chunks(self, lanes: int) -> int:
         return ceil(self.width / lanes)
 
-    def per_channel(self, partial: Tensor, lanes: int) -> Tensor:
-        """Sums that the threads of a launch left, [parts, ...] -> [channels]."""
+    def per_channel(self, partial: Tensor, lanes: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Sums that the threads of a launch left, [..., parts] -> [..., channels]."""
         if self.affine == 2:
-            return partial.view(-1, self.channels).sum(0)
-        return partial.view(-1, self.channels, self.chunks(lanes)).sum((0, 2))
+            return partial.unflatten(-1, (-1, self.channels)).sum(-2, dtype=dtype)
+        return partial.unflatten(-1, (-1, self.channels, self.chunks(lanes))).sum((-3, -1), dtype=dtype)
 
 
 def cut(x: Tensor, channel: int | None) -> Cut:

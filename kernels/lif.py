@@ -159,8 +159,8 @@ def backward(call: Call, grad_spikes: Tensor, grad_last: Tensor | None) -> Gradi
         x=grad_x,
         v0=None if call.v0 is None else grad_v,
         rate=None if by_rate is None else by_rate.sum(),
-        scale=None if by_scale is None else where.per_channel(by_scale, call.lanes),
-        bias=None if by_bias is None else where.per_channel(by_bias, call.lanes),
+        scale=None if by_scale is None else where.per_channel(by_scale.flatten(), call.lanes),
+        bias=None if by_bias is None else where.per_channel(by_bias.flatten(), call.lanes),
         residual=grad_side,
         step=None if by_step is None else by_step.sum(),
     )

@@ -22,6 +22,11 @@ CONVS = {
 LAYOUTS = {"first": torch.contiguous_format, "last": torch.channels_last}
 
 
+@pytest.fixture(autouse=True)
+def everything_is_large(monkeypatch):
+    monkeypatch.setattr("layers.counts.LARGE", 0)
+
+
 def counts(*shape: int, dtype: torch.dtype = torch.float32, most: int = 4) -> Tensor:
     random = torch.Generator().manual_seed(1)
     return torch.randint(-most, most + 1, shape, generator=random).to(dtype)
@@ -96,9 +101,19 @@ def test_counts_are_kept_in_bytes():
     n, unit = counts(4, 8, 16, 16).requires_grad_(), nn.Parameter(torch.tensor(0.5))
     weight, matrix = nn.Parameter(numbers(8, 8, 3, 3)), nn.Parameter(numbers(5, 16))
     assert kept(lambda: F.conv2d(n, weight)) == 4 * n.numel()
-    assert kept(lambda: conv_of_counts(n, weight, unit)) == n.numel()
-    assert kept(lambda: linear_of_counts(n, matrix, unit)) == n.numel()
-    assert kept(lambda: conv_of_counts(n, weight, unit, most=128)) == 4 * n.numel()
+    products = 4 * weight.numel(), 4 * matrix.numel()  # weight times unit
+    assert kept(lambda: conv_of_counts(n, weight, unit)) == n.numel() + products[0]
+    assert kept(lambda: linear_of_counts(n, matrix, unit)) == n.numel() + products[1]
+    assert kept(lambda: conv_of_counts(n, weight, unit, most=128)) == 4 * n.numel() + products[0]
+    with torch.no_grad():
+        assert kept(lambda: conv_of_counts(n, weight, unit)) == 0
+
+
+def test_a_small_map_is_kept_as_it_comes(monkeypatch):
+    n, weight = counts(4, 8, 16, 16).requires_grad_(), nn.Parameter(numbers(8, 8, 3, 3))
+    for large, size in ((n.numel(), 4), (n.numel() - 1, 1)):
+        monkeypatch.setattr("layers.counts.LARGE", large)
+        assert kept(lambda: conv_of_counts(n, weight)) == size * n.numel()
 
 
 def test_counts_beyond_a_byte_stay_what_they_are():
