@@ -12,7 +12,7 @@ from torch import Tensor
 from ann import ANN, QANN
 from convert.compare import equal_counts
 from convert.fold import fold_network
-from graph.graph import WEIGHTED, Graph
+from graph.graph import Graph
 from graph.infer import infer
 from graph.lower import Network, lower
 from graph.models import build, spec_of
@@ -192,11 +192,7 @@ def test_no_site_starts_silent(walk):
 def test_every_product_reads_spikes(dialect):
     graph = made(dialect).source
     facts = infer(graph)
-    real = {
-        n.name
-        for n in graph.nodes.values()
-        if isinstance(n.op, WEIGHTED) and not isinstance(facts[n.args[0]].kind, Spike)
-    }
+    real = {n.name for n in graph.nodes.values() if n.op.weighted and not isinstance(facts[n.args[0]].kind, Spike)}
     assert real == {"backbone.stem", "audio.features.0.0"}
     for node in graph.nodes.values():
         if isinstance(node.op, MatMul) and graph.steps == 1:
@@ -208,7 +204,7 @@ def test_nearly_all_multiplies_of_a_resnet_are_spike_fed_too():
     graph, _ = fold(spikify(build("etavs", "r50").pruned(["mask"]), SpikeSpec(score="linear")))
     found = lint(graph)
     assert found.spike_fed_share >= 0.97
-    assert not [f for f in found.left if not f.input_layer and isinstance(graph[f.node].op, WEIGHTED)]
+    assert not [f for f in found.left if not f.input_layer and graph[f.node].op.weighted]
 
 
 @pytest.mark.slow

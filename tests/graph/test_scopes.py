@@ -83,7 +83,8 @@ def test_a_network_of_such_scopes_computes_its_graph():
     assert set(network.state_dict()) == {f"{n}.{t}" for n in ("a.one", "a.two", "b.two") for t in ("weight", "bias")}
 
 
-BLOCKS = ["backbone", "backbone.stage1", "backbone.stage1.0", "audio"]
+BLOCKS = {"backbone", "backbone.stage1", "backbone.stage1.0", "audio"}
+MIXED = {"etavs": {"backbone"}}  # sound comes in between the stages of ETA-VS's, so that it waits for itself
 
 
 @pytest.mark.parametrize("spiking", [False, True], ids=["ann", "ilif"])
@@ -93,7 +94,7 @@ def test_blocks_are_submodules_that_run(family, spiking):
     torch.manual_seed(0)
     network = lower(spikify(graph) if spiking else graph, SNN if spiking else ANN).eval()
     scopes = {path for path, part in network.named_modules() if isinstance(part, Scope)}
-    assert scopes >= set(BLOCKS) and len(scopes) > 15
+    assert BLOCKS - scopes == MIXED.get(family, set()) and len(scopes) > 15
     block = network.get_submodule("backbone.stage1.0")
     seen = []
     hook = block.register_forward_hook(lambda module, inputs, value: seen.append((inputs, value)))

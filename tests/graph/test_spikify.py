@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ann import ANN
-from graph.graph import WEIGHTED, Graph
+from graph.graph import Graph
 from graph.infer import infer
 from graph.lower import lower
 from graph.models import build
@@ -39,7 +39,7 @@ def stream() -> Graph:
 def test_every_weighted_op_reads_spikes(make, family, dialect):
     graph, _ = make(family, dialect)
     facts = infer(graph)
-    weighted = {n: v for n, v in graph.nodes.items() if isinstance(v.op, WEIGHTED)}
+    weighted = {n: v for n, v in graph.nodes.items() if v.op.weighted}
     real = {n for n, v in weighted.items() if not isinstance(facts[v.args[0]].kind, Spike)}
     assert real == INPUT_LAYERS and len(weighted) > 40
 
@@ -141,8 +141,12 @@ def test_a_spike_that_meets_another_has_no_learnt_step(make):
         queue = [name]
         while queue:
             for reader in readers[queue.pop()]:
-                assert isinstance(graph[reader].op, (*WEIGHTED, View, Upsample, Pool)) or reader.startswith("sites.")
-                if not isinstance(graph[reader].op, WEIGHTED):
+                assert (
+                    graph[reader].op.weighted
+                    or isinstance(graph[reader].op, View | Upsample | Pool)
+                    or reader.startswith("sites.")
+                )
+                if not graph[reader].op.weighted:
                     queue.append(reader)
 
 

@@ -1,4 +1,4 @@
-"""What a count is worth goes to whoever reads counts; with units or an explicit ``Scale``, a network computes the same."""
+"""What a count is worth goes to whoever reads counts; with units or explicit ``Scale``s, all values are the same."""
 
 from __future__ import annotations
 
