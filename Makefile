@@ -21,9 +21,9 @@ lint: .venv/.installed
 
 bench: .venv/.installed
 	.venv/bin/pip install -q -c constraints.txt -e ".[dev,bench]"
-	$(RUN) -m experiments.bench lif
-	$(RUN) -m experiments.bench deform
-	$(RUN) -m experiments.bench model
+	$(RUN) -m tools.bench lif
+	$(RUN) -m tools.bench deform
+	$(RUN) -m tools.bench model
 
 # Runs and cached clips stay: they cost time.
 clean:

@@ -10,22 +10,25 @@
 from __future__ import annotations
 
 from graph import ops
-from graph.dialect import Dialect
+from graph.dialect import Dialect, register
 from layers import activations
 from layers.quantise import QuantiserBackend
 from layers.table import counting, shared
 
-ANN = shared(quantised=False) | Dialect(
-    "ann",
-    {ops.Act: activations.act, ops.Gate: activations.gate, ops.Score: activations.score},
+ANN = register(
+    shared(quantised=False)
+    | Dialect("ann", {ops.Act: activations.act, ops.Gate: activations.gate, ops.Score: activations.score})
 )
 
-QANN = shared() | Dialect(
-    "qann",
-    {
-        ops.Act: counting(activations.act),
-        ops.Gate: counting(activations.gate),
-        ops.Score: counting(activations.score),
-    },
-    QuantiserBackend(),
+QANN = register(
+    shared()
+    | Dialect(
+        "qann",
+        {
+            ops.Act: counting(activations.act),
+            ops.Gate: counting(activations.gate),
+            ops.Score: counting(activations.score),
+        },
+        QuantiserBackend(),
+    )
 )

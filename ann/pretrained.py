@@ -13,11 +13,11 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ann.checkpoints import backbones as names
-from ann.checkpoints.keymap import KeyMap, Rule, rule, told, translate
+from ann.checkpoints.keymap import KeyMap, Rule, about_unused, rule, translate
 from ann.weight_files import PACKAGED, state_of
+from common.words import nearest
 from graph.backbones import AUDIO, BACKBONES
 from graph.graph import Graph
-from graph.models import nearest
 from graph.ops import Input
 from graph.spec import BaseSpec
 
@@ -37,7 +37,7 @@ class Report:
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.network}: {len(self.loaded)} tensors from {self.source}{told(self.unused)}"
+        return f"{self.network}: {len(self.loaded)} tensors from {self.source}{about_unused(self.unused)}"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,10 @@ def _load(network: nn.Module, name: str, source: str | Path, prefix: str, known:
         raise ValueError(f"the network has no '{name}' under '{prefix}', expected names like '{prefix}{min(weights)}'")
     try:
         official = state_of(source, name)
-        found = translate(official, KeyMap(name, tuple(known.rules(prefix)), known.unused), ours)
+        translated = translate(official, KeyMap(name, tuple(known.rules(prefix)), known.unused), ours)
     except ValueError as error:
         raise ValueError(error if str(source) in str(error) else f"{source}: {error}") from error
-    network.load_state_dict(found.state, strict=False)
-    return Report(str(source), name, found.loaded, found.unused, tuple(k for k in ours if k not in found.state))
+    network.load_state_dict(translated.state, strict=False)
+    return Report(
+        str(source), name, translated.loaded, translated.unused, tuple(k for k in ours if k not in translated.state)
+    )

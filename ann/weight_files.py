@@ -58,8 +58,8 @@ def from_timm(name: str) -> State:
         raise ValueError(f"timm has no model '{name}', expected the path of a weight file")
     config = timm.get_pretrained_cfg(name)
     hub = config.hf_hub_id if config else None
-    found = (try_to_load_from_cache(hub, f) for f in ("model.safetensors", "pytorch_model.bin")) if hub else ()
-    file = next((f for f in found if isinstance(f, str)), None)
+    cached = (try_to_load_from_cache(hub, f) for f in ("model.safetensors", "pytorch_model.bin")) if hub else ()
+    file = next((f for f in cached if isinstance(f, str)), None)
     if file is None:
         raise ValueError(
             f"timm's weights of '{name}' are not in the local cache and nothing is downloaded here; "
@@ -87,5 +87,5 @@ SOURCES: dict[str, Callable[[str], State]] = {"timm": from_timm, PACKAGE: from_p
 
 def state_of(source: str | Path, name: str) -> State:
     """``source``: "timm", the name of the package, or a path; ``name``: of the network."""
-    made = SOURCES.get(str(source))
-    return read(Path(source)) if made is None else made(name)
+    packaged = SOURCES.get(str(source))
+    return read(Path(source)) if packaged is None else packaged(name)

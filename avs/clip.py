@@ -12,6 +12,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+from avs.meter import Meter
 from avs.normalise import image_to_grid, logmel_to_grid
 from avs.split import Split
 
@@ -46,9 +47,6 @@ class Clips:
     classes: Tensor  # [N, K] int64
     sounding: Tensor  # [N, F, K] bool
 
-    has_objects = True
-    protocol = ""
-
     def __post_init__(self) -> None:
         for field in fields(self):
             tensor = getattr(self, field.name)
@@ -70,6 +68,11 @@ class Clips:
             classes=self.classes[index],
             sounding=self.sounding[index],
         )
+
+    @property
+    def has_objects(self) -> bool:
+        """Clips without a slot for objects hold pictures, sounds and masks alone."""
+        return self.classes.shape[1] > 0
 
     @property
     def frames_per_clip(self) -> int:
@@ -100,6 +103,13 @@ class Clips:
             torch.nn.functional.one_hot(self.classes.clamp(min=0), classes).bool() & (self.classes >= 0)[..., None]
         )
         return (present[:, None] & self.sounding[..., None]).any(2)
+
+    def meters(self) -> list[Meter]:
+        return []
+
+    def resounded(self) -> dict[str, Split]:
+        """None: `avs.counterfactual` lends a known object's sound frame by frame."""
+        return {}
 
     def subset(self, clip_idx: Tensor) -> "Clips":
         return Clips(**{field.name: getattr(self, field.name)[clip_idx] for field in fields(self)})

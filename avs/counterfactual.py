@@ -116,8 +116,8 @@ def _silent_in_view(clips: Clips, clip: int, frame: int, heard: Tensor) -> list[
 def _donors(
     kind: str, clips: Clips, rows: tuple[Tensor, Tensor], pool: _Pool, picks: list[int], masks: Tensor
 ) -> Donors:
-    chosen = torch.tensor(picks)
-    donor_clip, donor_frame = pool.clip_idx[chosen], pool.frame_idx[chosen]
+    picked = torch.tensor(picks)
+    donor_clip, donor_frame = pool.clip_idx[picked], pool.frame_idx[picked]
     return Donors(
         kind=kind,
         clip_idx=rows[0],
@@ -138,13 +138,13 @@ def donors(clips: Clips, kind: str, seed: int = 0) -> Donors:
     return KINDS[kind](clips, pool, heard, torch.Generator().manual_seed(seed))
 
 
-def counterfactual_clips(clips: Clips, given: Donors, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """All frames of the clips ``chosen`` [C], every listed one under its donor's sound, so that a network that looks at
+def counterfactual_clips(clips: Clips, given: Donors, which: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """All frames of the clips ``which`` [C], every listed one under its donor's sound, so that a network that looks at
     neighbours hears them too. -> (image and logmel [C F, ...], rows of the list [M], their places in the batch [M])."""
     frames = clips.frames_per_clip
-    batch = clips.frame_batch(chosen.repeat_interleave(frames), torch.arange(frames).repeat(len(chosen)))
-    rows = torch.isin(given.clip_idx, chosen).nonzero()[:, 0]
-    position = {int(c): i for i, c in enumerate(chosen)}
+    batch = clips.frame_batch(which.repeat_interleave(frames), torch.arange(frames).repeat(len(which)))
+    rows = torch.isin(given.clip_idx, which).nonzero()[:, 0]
+    position = {int(c): i for i, c in enumerate(which)}
     owners = torch.tensor([position[int(c)] for c in given.clip_idx[rows]], dtype=torch.long)
     places = owners * frames + given.frame_idx[rows]
     sound = clips.logmel[given.donor_clip[rows], given.donor_frame[rows]]

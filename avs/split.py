@@ -3,9 +3,12 @@
 N clips of F frames. Capabilities are said by the split itself, so that nobody has to ask for a dataset's name.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from torch import Tensor
+
+from avs.meter import Meter
 
 
 class Split(Protocol):
@@ -24,11 +27,8 @@ class Split(Protocol):
 
     @property
     def has_objects(self) -> bool:
-        """Whether single objects and what they sound are known, so that counterfactual sounds have donors."""
-
-    @property
-    def protocol(self) -> str:
-        """Whose published scores apply: a key of `experiments.published`, or none."""
+        """Whether single objects and what they sound are known, so that counterfactual sounds have donors; such a split
+        is an `avs.clip.Clips`."""
 
     def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
         """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], mask [B, H, W] int64, labelled [B]."""
@@ -37,3 +37,9 @@ class Split(Protocol):
         """(clip_idx, frame_idx) of every frame that may be trained on."""
 
     def subset(self, clip_idx: Tensor) -> Self: ...
+
+    def meters(self) -> Sequence[Meter]:
+        """New meters of the scores that are published for this data, beside the project's own; none: empty."""
+
+    def resounded(self) -> Mapping[str, "Split"]:
+        """Kind -> the same pictures and masks under another sound, where no objects are known; none: empty."""

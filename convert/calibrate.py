@@ -26,9 +26,7 @@ def _source(graph: Graph, name: str) -> str:
 
 
 @torch.no_grad()
-def calibrate(
-    ann: Network, spiking: Network, batch: dict[str, Tensor], percentile: float
-) -> dict[str, float]:
+def calibrate(ann: Network, spiking: Network, batch: dict[str, Tensor], percentile: float) -> dict[str, float]:
     """Writes the steps into ``spiking`` and returns them by site name. Gates keep theirs: a count is 1/D."""
     graph = spiking.graph
     wanted = {

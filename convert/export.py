@@ -8,14 +8,13 @@ import numpy as np
 from safetensors.numpy import load_file
 from safetensors.torch import save
 
-from convert.event_ops import Array
 from graph.graph import Graph
 from graph.lower import Network
-from graph.ops import Const, Param
-from graph.serial import dumps, loads
+from graph.lower.files import GRAPH, graph_file
+from graph.lower.files import WEIGHTS as ARRAYS
+from graph.ops import Array, Const, Param
+from graph.serial import loads
 from layers.consts import Constant
-
-GRAPH, ARRAYS = "graph.json", "model.safetensors"
 
 
 def arrays_of(network: Network) -> bytes:
@@ -31,7 +30,7 @@ def arrays_of(network: Network) -> bytes:
 
 def deployed_files(network: Network) -> dict[str, bytes]:
     """File name -> content of a deployed network."""
-    return {GRAPH: dumps(network.graph).encode(), ARRAYS: arrays_of(network)}
+    return {GRAPH: graph_file(network).encode(), ARRAYS: arrays_of(network)}
 
 
 def read(folder: Path) -> tuple[Graph, dict[str, Array]]:

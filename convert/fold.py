@@ -105,4 +105,3 @@ def fold_network(module: Network) -> Network:
             assert isinstance(site_module, SpikeSite)
             _fold_site(site_module, folded.get_submodule(name), before, node.op.worth)
     return folded.eval()
-

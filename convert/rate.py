@@ -22,7 +22,8 @@ from snn import SNN
 @torch.no_grad()
 def rate_network(ann: Graph, integer: Network, steps: int, *, norm: Literal["none", "batch"], signed: bool) -> Network:
     """``ann``: the real-valued graph. ``integer``: its trained I-LIF network (not folded), whose weights it takes."""
-    graph = spikify(ann, SpikeSpec(neuron=Neuron(kind="if", levels=1, v_init=0.5), steps=steps, norm=norm, signed=signed))
+    neuron = Neuron(kind="if", levels=1, v_init=0.5)
+    graph = spikify(ann, SpikeSpec(neuron=neuron, steps=steps, norm=norm, signed=signed))
     network: Network = lower(graph, SNN)
     state = integer.state_dict()
     network.load_state_dict({k: state[k] for k in network.state_dict()})

@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
 import numpy as np
 
+from common.words import not_among
 from energy.columns import ARITHMETIC, Counts
 
 STATUSES = ("cited", "derived", "assumed")
@@ -77,6 +77,5 @@ def profiles() -> Mapping[str, Profile]:
 def profile(name: str) -> Profile:
     known = profiles()
     if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise ValueError(f"energy profile '{name}' is not one of {', '.join(known)}; nearest: '{near}'")
+        raise ValueError(not_among("the energy profile", name, known))
     return known[name]

@@ -11,13 +11,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from common.files import write_whole
 from energy.account import Account, mean_interval
 from energy.figure import png
 from energy.hardware import profile
@@ -113,29 +113,21 @@ def markdown(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account])
     return "\n\n".join([*parts, "## Prices", price_table()]) + "\n"
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """A reader sees the old file or the new one, never half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    part.write_bytes(data)
-    os.replace(part, path)
-
-
 def write(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], out: Path) -> list[Path]:
     """Write the five files into ``out``; returns their paths. ``accounts`` by run name, in the order of
     ``rows``."""
-    out.mkdir(parents=True, exist_ok=True)
     image = png(accounts)
     text = markdown(rows, accounts)
-    contents = {
-        "json": json.dumps(list(rows), indent=1, allow_nan=False).encode(),
-        "csv": csv_text(rows).encode(),
-        "md": text.encode(),
-        "html": html(rows, accounts, image).encode(),
+    contents: dict[str, bytes | str] = {
+        "json": json.dumps(list(rows), indent=1, allow_nan=False),
+        "csv": csv_text(rows),
+        "md": text,
+        "html": html(rows, accounts, image),
         "png": image,
     }
     paths = [out / f"energy.{f}" for f in FORMATS]
     for path, form in zip(paths, FORMATS, strict=True):
-        _replace(path, contents[form])
+        write_whole(path, contents[form])
     return paths
 
 

@@ -6,7 +6,6 @@ seed and step, so of the random state only torch's own generator and the loss's 
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from common.files import whole_file
 from experiments.errors import UserError
-from experiments.run_folder import write_bytes
 
 STATE = "state.pt"
 
@@ -38,9 +37,8 @@ def parameter_names(*modules: nn.Module) -> dict[int, str]:
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_bytes(folder / STATE, buffer.getvalue())
+    with whole_file(folder / STATE) as file:
+        torch.save(state, file)
 
 
 def load(folder: Path) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from experiments.cli import checks
 from experiments.cli.build import build
 from experiments.cli.files import Layer, read
 from experiments.errors import unknown
-from experiments.settings import SETTINGS
+from experiments.modes import MODES
 
 
 def _plain(value: Any) -> Any:
@@ -28,8 +28,8 @@ def load(text: str, name: str = "config.yaml") -> Any:
     """The settings of a resolved config. Folders are not looked at: the run may lie elsewhere by now."""
     values = read(text, name)
     mode = values.get("mode", "")
-    if mode not in SETTINGS:
-        raise unknown(f"{name}: mode", mode, SETTINGS)
-    settings = build(SETTINGS[mode], mode, [Layer(name=name, values=values)], {})
+    if mode not in MODES:
+        raise unknown(f"{name}: mode", mode, MODES)
+    settings = build(MODES[mode], [Layer(name=name, values=values)], {})
     checks.values(settings)
     return settings

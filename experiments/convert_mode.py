@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ann import QANN
 from avs.split import Split
+from common.files import write_whole
 from convert.calibrate import calibrate
 from convert.compare import equal_counts, layer_distance
 from convert.exactness import check
@@ -28,9 +29,9 @@ from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import score
+from experiments.modes.convert import ConvertSettings
 from experiments.network import DEPLOYED, for_inference, load_run, load_shared, network
-from experiments.run_folder import write_bytes, write_json, write_text
-from experiments.settings import ConvertSettings
+from experiments.run_folder import write_json
 from experiments.train_mode import facts, open_run, scores, train_network
 from experiments.trainer import Stopped
 from graph.graph import Graph
@@ -54,7 +55,7 @@ def deploy(spiking: Network, settings: ConvertSettings, folder: Path) -> tuple[N
     except ValueError as error:
         deployed, reason = fold_network(for_inference(spiking)), str(error)
     for name, content in deployed_files(deployed).items():
-        write_bytes(folder / DEPLOYED / name, content)
+        write_whole(folder / DEPLOYED / name, content)
     return deployed, reason
 
 
@@ -84,7 +85,7 @@ def write_distance(folder: Path, rows: list[tuple[str, float]]) -> None:
     writer = csv.writer(text)
     writer.writerow(["layer", "relative_distance"])
     writer.writerows((name, f"{distance:.6f}") for name, distance in rows)
-    write_text(folder / "layers.csv", text.getvalue())
+    write_whole(folder / "layers.csv", text.getvalue())
 
 
 def convert(settings: ConvertSettings) -> None:

@@ -17,8 +17,10 @@ from experiments.dataset import split
 from experiments.demo_jobs import MAIN, Job, run_jobs
 from experiments.demo_report import report
 from experiments.energy_mode import priced
+from experiments.modes.demo import DemoSettings
+from experiments.modes.energy import EnergySettings
 from experiments.run_folder import prepare
-from experiments.settings import DataSettings, DemoSettings, EnergySettings
+from experiments.settings import DataSettings
 
 CONFIGS = MAIN.parent / "configs"
 ANN, BLIND, CONTROL, SPIKING = "ann", "blind", "control", "snn"

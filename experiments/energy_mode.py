@@ -18,10 +18,10 @@ from energy.columns import Counts
 from energy.report import compare, write
 from experiments.dataset import real_frames, split
 from experiments.errors import UserError
+from experiments.modes.energy import EnergySettings
 from experiments.network import Run, load_run
 from experiments.progress import bars
 from experiments.run_folder import read_json
-from experiments.settings import EnergySettings
 
 
 def frames_of(run: Run, clips: int, progress: Progress) -> Iterator[dict[str, Tensor]]:

@@ -11,8 +11,8 @@ class UserError(ValueError):
     """Shown as its message alone, with exit code 2. Anything else that escapes is a bug and keeps its traceback."""
 
 
-def unknown(key: str, found: object, choices: Iterable[str]) -> UserError:
-    return UserError(not_among(key, found, choices))
+def unknown(key: str, word: object, words: Iterable[object]) -> UserError:
+    return UserError(not_among(key, word, words))
 
 
 __all__ = ["UserError", "nearest", "unknown"]

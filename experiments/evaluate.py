@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avs.avsbench import AVSBenchClips, resounded
 from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_clips, donors
 from avs.losses.masks import foreground_logit
+from avs.meter import ClassMeter, Meter
 from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.split import Split
 from experiments.errors import UserError
-from experiments.published import Meter, meters
 from graph.lower import Network
 
 CHUNK = 50
@@ -72,8 +71,8 @@ def counterfactual(module: Network, clips: Clips, kind: str, *, seed: int = 0) -
     module.eval()
     listed = donors(clips, kind, seed)
     ious = []
-    for chosen in listed.clip_idx.unique().split(max(1, CHUNK // clips.frames_per_clip)):
-        batch, rows, places = counterfactual_clips(clips, listed, chosen)
+    for clip_idx in listed.clip_idx.unique().split(max(1, CHUNK // clips.frames_per_clip)):
+        batch, rows, places = counterfactual_clips(clips, listed, clip_idx)
         logits = foreground_logit(predict(module, batch))[places]
         ious.append(mask_iou(logits, (listed.masks[rows] > 0).long()))
     return float(torch.cat(ious).mean())
@@ -89,17 +88,17 @@ def require_donors(clips: Clips, key: str) -> None:
 
 
 def all_scores(module: Network, clips: Split, classes: int = 1) -> dict[str, Any]:
-    """The mIoU keys of ``metrics.json``. ``classes``: channels of the mask."""
-    told = meters(clips.protocol, classes)
-    base = score(module, clips, told)
-    found: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}
-    for meter in told:
-        found.update(meter.compute())
+    """The mIoU keys of ``metrics.json``, with those scores and other sounds that the split says it has. ``classes``:
+    channels of the mask."""
+    meters: list[Meter] = [*([ClassMeter(classes)] if classes > 1 else []), *clips.meters()]
+    base = score(module, clips, meters)
+    scores: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}
+    for meter in meters:
+        scores.update(meter.compute())
     if knows_objects(clips):
         for kind in COUNTERFACTUALS:
-            found[f"miou_{kind}_audio"] = counterfactual(module, clips, kind)
-    if isinstance(clips, AVSBenchClips):
-        for kind, other in resounded(clips).items():
-            found[f"miou_{kind}_audio"] = score(module, other).miou
-    found["miou_per_clip"] = [round(float(v), 6) for v in base.per_clip]
-    return found
+            scores[f"miou_{kind}_audio"] = counterfactual(module, clips, kind)
+    for kind, other in clips.resounded().items():
+        scores[f"miou_{kind}_audio"] = score(module, other).miou
+    scores["miou_per_clip"] = [round(float(v), 6) for v in base.per_clip]
+    return scores

@@ -12,11 +12,11 @@ from torch import Tensor
 from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_clips, donors
 from avs.losses.masks import foreground_logit
+from common.files import write_whole
 from experiments.dataset import split
 from experiments.errors import UserError
 from experiments.evaluate import predict
 from experiments.network import load_run
-from experiments.run_folder import write_bytes
 from graph.lower import Network
 
 matplotlib.use("Agg")
@@ -68,4 +68,4 @@ def examples(ann_run: Path, snn_run: Path, path: Path, count: int = 4) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=75)
     plt.close(figure)
-    write_bytes(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue())

@@ -10,11 +10,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from common.files import write_whole
 from experiments.dataset import real_frames, split
 from experiments.errors import UserError
+from experiments.modes.rates import RatesSettings
 from experiments.network import load_run
-from experiments.run_folder import write_text
-from experiments.settings import RatesSettings
 from graph.graph import Node
 from graph.lower import observe
 from graph.ops import Firing
@@ -52,7 +52,7 @@ def rates(settings: RatesSettings) -> None:
     writer.writerow(["site", "mean_count", "silent_share"])
     writer.writerows((s, f"{m:.6f}", f"{z:.6f}") for s, m, z in found)
     path = Path(settings.out or Path(settings.run).parent) / f"{Path(settings.run).name}-rates.csv"
-    write_text(path, text.getvalue())
+    write_whole(path, text.getvalue())
     table = Table(title=f"spike counts of {settings.run}")
     for column in ("site", "mean count", "silent"):
         table.add_column(column, justify="left" if column == "site" else "right")

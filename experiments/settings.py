@@ -1,6 +1,7 @@
-"""The settings of every mode, as frozen dataclasses. A config file and the command line are two ways to fill them in.
+"""The settings that modes share, as frozen dataclasses; a config file and the command line are two ways to fill them.
 
-``config.yaml`` of a run is one of these, resolved; reading it back gives the same run.
+A mode's own are in its file in `experiments.modes`. ``config.yaml`` of a run is one of those, resolved; reading it back
+gives the same run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from avs.losses.masks import LossSpec
+from common.choices import check_choices
+from experiments.limits import GREATEST_SEED, within
 from graph.neuron import Neuron
 
 
@@ -27,24 +30,21 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """``train``, ``val``, ``test``: clips of each split, 0: the usual number (chimes 1600, 100, 200; avsbench all). Val
-    chooses, test is only reported. ``cache``: where clips, or the fact that they are whole, are kept.
-
-    chimes: ``classes`` that there are, ``seed`` of the data. avsbench: ``root``, the folder with Single-source,
-    Multi-sources and AVSS in it; ``image``: pixels of a side, 0: what the model sees; ``workers``: threads that decode.
-    """
+    """``train``, ``val``, ``test``: clips of each split, 0: the dataset's usual number. Val chooses, test is only
+    reported. ``image``: pixels of a side, 0: what the model sees. Which of the other keys are read depends on the
+    dataset."""
 
     dataset: str = "chimes"
     variant: str = "ms3"
     classes: int = 5
-    train: int = 0
-    val: int = 0
-    test: int = 0
+    train: int = within(0, least=0)
+    val: int = within(0, least=0)
+    test: int = within(0, least=0)
     seed: int = 0
     cache: str = ".cache/chimes"
     root: str = ""
-    image: int = 0
-    workers: int = 0
+    image: int = within(0, least=0)
+    workers: int = within(0, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +58,23 @@ class TrainSettings:
     time-limited queues, and for tests of resuming).
     """
 
-    epochs: int = 2
-    batch: int = 16
-    lr: float = 5e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    schedule: str = "cosine"
-    clip: float = 1.0
-    backbone_lr: float = 1.0
-    freeze_epochs: int = 0
-    rate_penalty: float = 0.0
-    threads: int = 1
-    log_every: int = 10
-    save_every: int = 200
-    stop_after: int = 0
+    epochs: int = within(2, least=0)
+    batch: int = within(16, least=1)
+    lr: float = within(5e-3, least=0)
+    weight_decay: float = within(0.05, least=0)
+    warmup: float = within(0.1, least=0, most=1)
+    schedule: Literal["cosine", "constant", "poly"] = "cosine"
+    clip: float = within(1.0, least=0)
+    backbone_lr: float = within(1.0, least=0)
+    freeze_epochs: int = within(0, least=0)
+    rate_penalty: float = within(0.0, least=0)
+    threads: int = within(1, least=1)
+    log_every: int = within(10, least=1)
+    save_every: int = within(200, least=1)
+    stop_after: int = within(0, least=0)
+
+    def __post_init__(self) -> None:
+        check_choices(self, "train")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +85,9 @@ class InformationSettings:
     """
 
     estimator: str = "infonce"
-    weight: float = 0.0
+    weight: float = within(0.0, least=0)
     level: str = "mask_feature"
-    bank: int = 256
+    bank: int = within(256, least=256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,36 +108,19 @@ class NeuronSettings(Neuron):
         return Neuron(**{f.name: getattr(self, f.name) for f in fields(Neuron)})
 
 
-FORMS = ("spikify", "released")
-
-
 @dataclass(frozen=True, kw_only=True)
 class SpikeSettings:
     """Where neurons stand: ``form`` spikify: see ``graph.passes.SpikeSpec`` (levels and steps come from ``neuron``);
     released: only where MI-AVS's published network has them, which reads no other key of these."""
 
-    form: str = "spikify"
-    norm: str = "none"
-    residual: str = "real"
-    score: str = "count"
+    form: Literal["spikify", "released"] = "spikify"
+    norm: Literal["none", "batch"] = "none"
+    residual: Literal["real", "spike"] = "real"
+    score: Literal["count", "linear"] = "count"
     signed: bool = True
 
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrateSettings:
-    """Frames and percentile that set each site's step after conversion."""
-
-    frames: int = 64
-    percentile: float = 0.99
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExactSettings:
-    """``bits``: fractional bits of weights and thresholds on the dyadic grid. ``frames``: how many the event runner
-    executes."""
-
-    bits: int = 12
-    frames: int = 3
+    def __post_init__(self) -> None:
+        check_choices(self, "spikes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +134,7 @@ class RunSettings:
     loss: LossSpec = field(default_factory=LossSpec)
     information: InformationSettings = field(default_factory=InformationSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
-    seed: int = 0
+    seed: int = within(0, least=0, most=GREATEST_SEED)
     device: str = "cpu"
     init: str = ""
     weights: str = ""
@@ -158,92 +144,8 @@ class RunSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnnSettings(RunSettings):
-    """``deaf``: train under the sound of another random frame: the audio-blind reference. What it hears has the
-    statistics of sound (silence would starve the batch norms) and tells nothing."""
+class SpikingSettings(RunSettings):
+    """What every mode shares whose network spikes."""
 
-    mode: str = "ann"
-    deaf: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnnSettings(RunSettings):
-    mode: str = "snn"
     neuron: NeuronSettings = field(default_factory=NeuronSettings)
     spikes: SpikeSettings = field(default_factory=SpikeSettings)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvertSettings(RunSettings):
-    """ANN run -> spiking run. On the command line ``source`` is ``--from``. ``curve``: steps T of the rate curve."""
-
-    mode: str = "convert"
-    source: str = ""
-    neuron: NeuronSettings = field(default_factory=NeuronSettings)
-    spikes: SpikeSettings = field(default_factory=SpikeSettings)
-    calibrate: CalibrateSettings = field(default_factory=CalibrateSettings)
-    exact: ExactSettings = field(default_factory=ExactSettings)
-    curve: tuple[int, ...] = (1, 2, 4, 8)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnergySettings:
-    """``runs``: the ANN first, then what is compared with it. ``out``: default, beside the first run."""
-
-    mode: str = "energy"
-    runs: tuple[str, ...] = ()
-    clips: int = 40
-    out: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RatesSettings:
-    mode: str = "rates"
-    run: str = ""
-    clips: int = 20
-    out: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataModeSettings:
-    """What is there of a dataset that lies in a folder, and whether all of it can be read. ``variant``: s4, ms3, avss,
-    or all. ``build_logmels``: first make the log-mels that are missing from the recordings (wav)."""
-
-    mode: str = "data"
-    dataset: str = "avsbench"
-    root: str = ""
-    variant: str = "all"
-    build_logmels: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DemoSettings:
-    """``seed`` of training; ``out``: where the runs and the report go; ``epochs`` of the ANN, ``further`` of the SNN
-    and the control; ``parallel``: trainings at once."""
-
-    mode: str = "demo"
-    seed: int = 0
-    out: str = "runs/demo"
-    epochs: int = 2
-    further: int = 3
-    train: int = 1600
-    parallel: int = 2
-    overwrite: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoctorSettings:
-    mode: str = "doctor"
-
-
-SETTINGS: dict[str, type] = {
-    "ann": AnnSettings,
-    "snn": SnnSettings,
-    "convert": ConvertSettings,
-    "energy": EnergySettings,
-    "rates": RatesSettings,
-    "data": DataModeSettings,
-    "demo": DemoSettings,
-    "doctor": DoctorSettings,
-}
-NOT_BUILT = ("ablate", "predict", "export")

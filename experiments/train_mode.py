@@ -6,25 +6,27 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from common.files import write_whole
 from experiments.config_file import dump, load
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.errors import UserError
 from experiments.evaluate import all_scores, score
 from experiments.initial import initialise
+from experiments.modes.convert import ConvertSettings
+from experiments.modes.snn import SnnSettings
 from experiments.network import for_inference, network
 from experiments.progress import bars
 from experiments.run_folder import (
     prepare,
     write_json,
-    write_text,
     write_weights,
 )
-from experiments.settings import ConvertSettings, RunSettings, SnnSettings
+from experiments.settings import RunSettings
 from experiments.trainer import Stopped, Trainer
 from graph.lower import Network
+from graph.lower.files import graph_file
 from graph.passes import fold, lint
-from graph.serial import dumps
 
 # What may differ between a run and its continuation without changing its numbers.
 FREE = ("resume", "overwrite", "run", "train.stop_after", "train.save_every", "train.log_every", "data.workers")
@@ -51,13 +53,13 @@ def open_run(settings: RunSettings) -> Path:
                 f"--{changed[0]} is {now[changed[0]]!r}, but run '{folder}' was started with "
                 f"{before.get(changed[0])!r}; resume with the same settings or start another --run"
             )
-    write_text(config, dump(replace(settings, resume=False, overwrite=False)))
+    write_whole(config, dump(replace(settings, resume=False, overwrite=False)))
     return folder
 
 
 def train_network(settings: RunSettings, folder: Path, module: Network, label: str) -> float:
     """Train in place; -> seconds. A deliberate stop is reported as how to go on."""
-    write_text(folder / "graph.json", dumps(module.graph))
+    write_whole(folder / "graph.json", graph_file(module))
     trainer = Trainer(settings, folder, module, split(settings.data, "train"))
     if settings.resume:
         trainer.restore()

@@ -24,14 +24,15 @@ from torch.utils.tensorboard import SummaryWriter
 from avs import information
 from avs.losses.objective import objective
 from avs.split import Split
+from common.files import write_whole
 from experiments import checkpoint
 from experiments.dataset import steps_per_epoch, training_order
 from experiments.freezing import freeze
 from experiments.host_memory import keep_freed_memory
 from experiments.model import model_spec
-from experiments.run_folder import write_text
+from experiments.modes.ann import AnnSettings
 from experiments.schedule import learning_rate
-from experiments.settings import AnnSettings, RunSettings, TrainSettings
+from experiments.settings import RunSettings, TrainSettings
 from graph.infer import window
 from graph.lower import Network
 from graph.passes import driven_macs
@@ -228,7 +229,7 @@ class _Log:
         """Drop the rows that a killed run wrote after the checkpoint from which it now continues."""
         head, *rows = self.path.read_text().splitlines()
         kept = [row for row in rows if int(row.split(",", 1)[0]) <= step]
-        write_text(self.path, "\n".join([head, *kept]) + "\n")
+        write_whole(self.path, "\n".join([head, *kept]) + "\n")
 
     def write(self, step: int, total: int, seconds: float, values: dict[str, float]) -> None:
         new = not self.path.exists()

@@ -55,10 +55,19 @@ class Dialect:
 
     def __or__(self, other: Dialect) -> Dialect:
         """``self`` with the rows of ``other`` in place of its own."""
-        return Dialect(other.name, {**self.table, **other.table}, other.backend)
+        return Dialect(other.name, {**self.table, **other.table}, other.backend or self.backend)
 
     def make(self, node: str, op: Op, place: Place) -> Any:
         factory = self.table.get(type(op))
         if factory is None:
             raise ValueError(f"node '{node}': dialect '{self.name}' has no row for {type(op).__name__}")
         return factory.fn(op, place) if isinstance(factory, Placed) else factory(op)
+
+
+DIALECTS: dict[str, Dialect] = {}
+
+
+def register(dialect: Dialect) -> Dialect:
+    """A dialect that a saved network may name."""
+    DIALECTS[dialect.name] = dialect
+    return dialect

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 
 from graph.graph import Graph
-from graph.ops import Firing, Fold, Input, Unfold
+from graph.ops import Firing, Fold, Input, Op, Unfold
 from graph.values import Clock, Kind, Shape
 
 
@@ -32,9 +33,14 @@ def infer(graph: Graph) -> dict[str, Value]:
         if isinstance(node.op, Firing) and node.op.site is not None:
             _check_neuron(graph, node.name, clocks[0])
         clock = node.op.clock(*clocks)
-        kind = node.op.kind(*(a.kind for a in args))
+        kind = kind_of(node.op, [a.kind for a in args], graph.steps)
         values[node.name] = Value(node.shape, kind, clock, frames[node.name])
     return values
+
+
+def kind_of(op: Op, kinds: Sequence[Kind], steps: int) -> Kind:
+    """An op's kind; ops of time are told how many steps there are."""
+    return op.kind(*kinds, steps=steps) if op.timed else op.kind(*kinds)
 
 
 def clip_frames(graph: Graph) -> dict[str, int]:

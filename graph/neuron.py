@@ -29,8 +29,8 @@ Surrogate = Literal["atan", "sigmoid", "triangle", "rectangle"]
 
 @dataclass(frozen=True, kw_only=True)
 class Neuron:
-    """``levels`` D: the largest count of a step (1: binary spikes); ``tau`` of the leak (``plif`` learns it; for ``ilif``
-    beta = 1 - 1/tau); ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the
+    """``levels`` D: the largest count of a step (1: binary spikes); ``tau`` of the leak (``plif`` learns it, ``ilif``
+    has beta = 1 - 1/tau); ``reset``: "soft" subtracts the threshold, "hard" sets ``v_reset``; ``v_init``: where the
     membrane starts (half a threshold makes an IF neuron round instead of truncate); ``surrogate`` and its sharpness
     ``alpha``: what stands in for the gradient of a spike."""
 
@@ -87,7 +87,7 @@ def start(neuron: Neuron, like: Array, signed: bool) -> Array:
 def step(neuron: Neuron, x: Array, v: Array, signed: bool, rate: float | None = None) -> tuple[Array, Array]:
     """One step: counts, and the membrane after it (for I-LIF U - S)."""
     one = np.float32
-    rate = one(1.0 / neuron.tau if rate is None else rate)
+    leak = one(1.0 / neuron.tau if rate is None else rate)
     if neuron.kind == "ilif":
         u = one(1.0 - 1.0 / neuron.tau) * v + x
         low = -neuron.levels if signed else 0
@@ -97,9 +97,9 @@ def step(neuron: Neuron, x: Array, v: Array, signed: bool, rate: float | None = 
     if neuron.kind == "if":
         h = v + x
     elif neuron.decay_input:
-        h = v + (x - (v - rest)) * rate
+        h = v + (x - (v - rest)) * leak
     else:
-        h = v - (v - rest) * rate + x
+        h = v - (v - rest) * leak + x
     edge = one(neuron.threshold - neuron.v_init if signed else neuron.threshold)
     counts = (h >= edge).astype(np.float32)
     if signed:

@@ -19,7 +19,7 @@ from graph.upgrade import upgraded
 from graph.values import Unit
 
 FORMAT = 2
-TYPES: dict[str, type] = {**REGISTRY, "Site": Site, "Neuron": Neuron, "Unit": Unit}
+PARTS: dict[str, type] = {"Site": Site, "Neuron": Neuron, "Unit": Unit}
 
 
 def _encode(value: Any) -> Any:
@@ -32,21 +32,29 @@ def _encode(value: Any) -> Any:
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
         kind = value["type"]
-        if kind not in TYPES:
-            raise ValueError(not_among("graph file: type", kind, TYPES))
-        return TYPES[kind](**{k: _decode(v) for k, v in value.items() if k != "type"})
+        types = {**REGISTRY, **PARTS}
+        if kind not in types:
+            raise ValueError(not_among("graph file: type", kind, types))
+        return types[kind](**{k: _decode(v) for k, v in value.items() if k != "type"})
     return tuple(_decode(v) for v in value) if isinstance(value, list) else value
 
 
-def dumps(graph: Graph) -> str:
+def dumps(graph: Graph, more: dict[str, Any] | None = None) -> str:
+    """``more``: what else the file says, beside the graph."""
     nodes = [
         {"name": n.name, "op": _encode(n.op), "args": list(n.args)}
         | ({} if n.weights == n.name else {"weights": n.weights})
         for n in graph.nodes.values()
     ]
     head = {"format": FORMAT, "name": graph.name, "steps": graph.steps, "outputs": graph.outputs}
+    head |= more or {}
     body = ",\n  ".join(json.dumps(n) for n in nodes)
     return json.dumps(head)[:-1] + ',\n "nodes": [\n  ' + body + "\n]}\n"
+
+
+def about(text: str) -> dict[str, Any]:
+    """What a graph file says beside its nodes."""
+    return {k: v for k, v in json.loads(text).items() if k != "nodes"}
 
 
 def loads(text: str, neuron: Neuron | None = None) -> Graph:

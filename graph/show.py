@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from graph.graph import Graph
@@ -43,3 +44,11 @@ def table(graph: Graph) -> str:
     total, parameters = sum(macs.values()), graph.parameters()
     lines.append(f"{graph.name}: {len(graph)} nodes, {total:,} MACs a frame, {parameters:,} parameters")
     return "\n".join(lines)
+
+
+def kernel_table(kernels: Mapping[str, str]) -> str:
+    """Node and compiled kernel, or why it has none; and how many have one."""
+    width = max(map(len, kernels), default=0)
+    compiled = [k for k in kernels.values() if not k.startswith("none")]
+    lines = [f"{name.ljust(width)}  {kernel}" for name, kernel in kernels.items()]
+    return "\n".join([*lines, f"{len(compiled)} of {len(kernels)} nodes that could run on a compiled kernel do"])

@@ -1,10 +1,18 @@
-"""``BaseSpec``: what every family's spec says, from ``tiny`` to full; backbones and blocks read no more than this.
-``Spec`` adds what the mask transformer (AVSegFormer, MI-AVS) is made of."""
+"""``BaseSpec``: the fields that the specs of all families have; blocks and backbones read no other field.
+
+The defaults are the values of the papers. Spike-friendly networks differ from them in the fields of ``spike_friendly``:
+each of these fields means one thing, and the table says which values go together.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, Self
+
+from common.choices import check_choices
+
+Activation = Literal["gelu", "relu"]
 
 SMALL: dict[str, Any] = {
     "image": 64,
@@ -19,6 +27,11 @@ SMALL: dict[str, Any] = {
     "heads": 4,
     "points": 2,
     "dropout": 0.0,
+    "offset_bits": 4,
+    "position_bits": 8,
+    "grid": True,
+}
+SPIKE_FRIENDLY: dict[str, Any] = {
     "norm": "batch",
     "pre_norm": True,
     "attention": "linear",
@@ -26,26 +39,50 @@ SMALL: dict[str, Any] = {
     "gate": "hard",
     "act": "relu",
     "ceiling": 4.0,
-    "offset_bits": 4,
-    "position_bits": 8,
-    "grid": True,
+    "hidden_norms": True,
+    "projection_norms": True,
+    "stream_norms": True,
+    "bias_before_norms": False,
+    "positions_once": True,
+    "memory_upsample": "nearest",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseSpec:
-    """Official values are the defaults; the backbone named ``tiny`` takes its widths from ``widths``.
-
-    ``classes``: channels of the mask, 1 is binary. ``frames``: of a clip, where a family mixes them.
-    ``audio_patch``, ``audio_depth``, ``audio_heads``: of an audio transformer (CED), whose width is ``audio_dim``.
+    """What is built.
+    ``image``: pixels of a side. ``classes``: channels of the mask, 1 is binary. ``frames``: of a clip, where a family
+    mixes them.
     ``frozen``: prefixes of names whose parameters do not train and whose norms keep their statistics.
-    ``norm``: "layer" (the papers) or "batch" (folds away in an SNN). ``pre_norm``: x + f(norm(x)) instead of
-    norm(x + f(x)); positions are then added once, to the stream. ``attention``: "softmax", or "linear": Q (K^T V).
-    ``score``: how deformable attention weights are made. ``gate``: "sigmoid" or "hard". ``ceiling``: clips every ReLU
-    (0: not). ``offset_bits`` > 0 puts sampling offsets on a grid of 2**-bits pixels,
-    ``position_bits`` the position codes on one of 2**-bits. ``grid``: images and log-mels come on a dyadic grid too.
-    ``hidden_norms``: a norm in front of every hidden activation, as spiking networks want.
+    ``backbone``, ``audio``: names in ``graph.backbones``. ``widths``, ``depths``, ``audio_widths``: channels and blocks
+    of the stages of the networks named ``tiny`` and ``tiny_audio``. ``stem_stride``: of the backbone's first map.
+    ``audio_patch``, ``audio_depth``, ``audio_heads``: of an audio transformer (CED), whose width is ``audio_dim``.
+    ``hidden``, ``heads``, ``points``: channels, attention heads, sampling points a head and level.
+
+    Which operations.
+    ``norm``: "layer" (GroupNorm on maps), or "batch", which folds away in an SNN.
+    ``pre_norm``: a residual sublayer is x + f(norm(x)), not norm(x + f(x)).
+    ``attention``: softmax(Q K^T) V, or "linear": relu(Q) (relu(K)^T V), with norms of its own.
+    ``score``: how other attention weights are made. ``gate``: a sigmoid, or "hard", a clipped line.
+    ``act``: the activation where a paper has GELU. ``ceiling``: clips every ReLU (0: does not).
+
+    Which norms and biases there are.
+    ``hidden_norms``: a norm in front of the hidden activations of an MLP and of the head's convolutions.
+    ``projection_norms``: a norm behind each projection that goes into a product: values and weights of deformable
+    attention; queries, keys and values that no linear attention normalises; queries that meet the mask feature.
+    ``stream_norms``: a norm where something outside a stack of residual sublayers reads its stream, for pre-norm
+    sublayers leave it without one.
+    ``bias_before_norms``: a layer that a norm follows keeps its bias; a batch norm makes it idle. (Backbones with
+    published weights keep theirs.)
+
+    How.
+    ``positions_once``: position codes are added once, to the stream, not to the queries of every layer.
+    ``memory_upsample``: how the encoder's memory is enlarged for the mask feature; "nearest" keeps spikes.
+    ``offset_bits`` > 0: sampling offsets lie on a grid of 2**-bits pixels; ``position_bits`` > 0: position codes lie on
+    one of 2**-bits; ``grid``: images and log-mels come on one, too.
     """
+
+    spike_friendly: ClassVar[Mapping[str, Any]] = SPIKE_FRIENDLY
 
     image: int = 224
     classes: int = 1
@@ -65,22 +102,35 @@ class BaseSpec:
     heads: int = 8
     points: int = 4
     dropout: float = 0.1
-    norm: str = "layer"
+    norm: Literal["layer", "batch"] = "layer"
     pre_norm: bool = False
-    attention: str = "softmax"
-    score: str = "softmax"
-    gate: str = "sigmoid"
-    act: str = "gelu"
+    attention: Literal["softmax", "linear"] = "softmax"
+    score: Literal["softmax", "relu"] = "softmax"
+    gate: Literal["sigmoid", "hard"] = "sigmoid"
+    act: Activation = "gelu"
     ceiling: float = 0.0
+    hidden_norms: bool = False
+    projection_norms: bool = False
+    stream_norms: bool = False
+    bias_before_norms: bool = True
+    positions_once: bool = False
+    memory_upsample: Literal["bilinear", "nearest"] = "bilinear"
     offset_bits: int = 0
     position_bits: int = 0
     grid: bool = False
-    hidden_norms: bool = False
+
+    def __post_init__(self) -> None:
+        check_choices(self, "spec")
 
     @classmethod
     def small(cls, **changes: Any) -> Self:
-        """For pictures of 64 pixels, foldable and dyadic throughout: where every family's "tiny" begins."""
-        return cls(**{**SMALL, **changes})
+        """For pictures of 64 pixels, spike-friendly and dyadic throughout: where every family's "tiny" begins."""
+        return cls(**{**SMALL, **cls.spike_friendly, **changes})
+
+    def as_published(self) -> Self:
+        """The same sizes with the papers' values of all fields in ``spike_friendly``."""
+        papers: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in self.spike_friendly}
+        return replace(self, **papers)
 
     @property
     def strides(self) -> tuple[int, int, int, int]:
@@ -91,51 +141,3 @@ class BaseSpec:
     def levels(self) -> tuple[tuple[int, int], ...]:
         """Height and width of the three coarser levels, finest first."""
         return tuple((self.image // s, self.image // s) for s in self.strides[1:])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spec(BaseSpec):
-    """``query_init``: "small" lets the sound, not the table, decide what a query is from the first step on.
-    ``early_audio``: the sound is also added to the encoder's tokens, so that its feed-forward layers can match it with
-    what is seen. ``joint_critic``: MI-AVS's critic reads pixel and sound in one matrix, as published, not in two.
-    ``upsample_last``: predict at the resolution of the mask feature and interpolate the logits.
-    """
-
-    mask_dim: int = 256
-    queries: int = 300
-    query_layers: int = 6
-    query_ffn: int = 1024
-    query_init: str = "normal"
-    early_audio: bool = False
-    encoder_layers: int = 6
-    decoder_layers: int = 6
-    ffn: int = 2048
-    mlp: int = 2048
-    fc: tuple[int, int] = (128, 32)
-    critic: tuple[int, int] = (128, 64)
-    joint_critic: bool = False
-    upsample_last: bool = False
-
-
-FULL = Spec()
-TINY = Spec.small(
-    mask_dim=24,
-    queries=8,
-    query_layers=1,
-    query_ffn=96,
-    query_init="small",
-    early_audio=True,
-    encoder_layers=1,
-    decoder_layers=1,
-    ffn=96,
-    mlp=24,
-    fc=(16, 8),
-    critic=(12, 6),
-    upsample_last=True,
-)
-SPECS: dict[str, Spec] = {
-    "full": FULL,
-    "tiny": TINY,
-    "released": replace(FULL, hidden_norms=True, joint_critic=True),
-    "micro": replace(TINY, image=32, widths=(4, 6, 8, 10), hidden=8),
-}

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.words import not_among
 
-Preparation = Callable[[Any, Any], dict[str, Any]]
+Preparation = Callable[[Any, Any, int], dict[str, Any]]
 PREPARATIONS: dict[str, Preparation] = {}
 
 
@@ -20,7 +20,8 @@ class Task:
     preparation: str = ""
     classes: tuple[str, ...] = ()
 
-    def prepared(self, image: Any, sound: Any) -> dict[str, Any]:
+    def prepared(self, image: Any, sound: Any, side: int) -> dict[str, Any]:
+        """``side``: pixels that the network sees."""
         if self.preparation not in PREPARATIONS:
             raise ValueError(not_among("task.preparation", self.preparation, PREPARATIONS))
-        return PREPARATIONS[self.preparation](image, sound)
+        return PREPARATIONS[self.preparation](image, sound, side)

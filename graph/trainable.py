@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from common.words import nearest
 from graph.graph import Graph
 
 
@@ -37,10 +37,9 @@ def trained(graph: Graph, frozen: tuple[str, ...]) -> Trained:
     whole = by_part(graph, depth=max((n.weights.count(".") + 1 for n in graph.nodes.values()), default=1))
     for prefix in frozen:
         if not any(is_frozen(name, (prefix,)) for name in whole):
-            near = get_close_matches(prefix, by_part(graph), n=1, cutoff=0.0)
             raise ValueError(
                 f"spec.frozen has '{prefix}', which begins no parameter of '{graph.name}'; nearest: "
-                f"'{near[0] if near else ''}'"
+                f"'{nearest(prefix, by_part(graph))}'"
             )
     still = sum(count for name, count in whole.items() if is_frozen(name, frozen))
     return Trained(sum(whole.values()) - still, still)

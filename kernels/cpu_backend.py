@@ -1,6 +1,6 @@
 """Kernel sources on the CPU: built with g++ (or ``$CXX``) and OpenMP on first use, kept in a cache, loaded by ctypes.
 
-A build is written beside its final name and moved there in one step, so two processes may build the same one at once.
+A build appears under its name as a whole, so two processes may build the same one at once.
 The instruction set is the one that torch found on this machine; it is part of the key, as are compiler and flags.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from common.files import write_whole
 from kernels.arguments import packed
 from kernels.kept import CompileError, cache_folder
 from kernels.source import Build, text_of
@@ -87,15 +88,15 @@ def build(what: Build) -> Path:
         return done
     done.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=done.parent) as scratch:
-        source, made = Path(scratch, "kernel.cpp"), Path(scratch, "kernel.so")
+        source, built = Path(scratch, "kernel.cpp"), Path(scratch, "kernel.so")
         exports = "".join(f"SHIM_EXPORT({name})\n" for name in what.kernels)
         source.write_text(f"{text_of('cpu_shim.h')}\n{what.text}\n{exports}")
-        command = [path, *flags(), *what.defines, str(source), "-o", str(made)]
+        command = [path, *flags(), *what.defines, str(source), "-o", str(built)]
         log.info("compiling %s for the CPU: %s", what.file, " ".join(what.defines))
         ran = subprocess.run(command, capture_output=True, text=True)
         if ran.returncode:
             raise CompileError(f"{path} could not compile {what.file}:\n{ran.stderr[:4000]}")
-        os.replace(made, done)
+        write_whole(done, built.read_bytes())
     return done
 
 
@@ -106,9 +107,9 @@ def library(what: Build) -> ctypes.CDLL:
 
 @cache
 def _entry(what: Build, kernel: str) -> Callable[..., None]:
-    found = getattr(library(what), f"{kernel}_launch")
-    found.argtypes, found.restype = [ctypes.c_uint] * 6 + [ctypes.c_int, ctypes.c_char_p], None
-    return found  # type: ignore[no-any-return]
+    function = getattr(library(what), f"{kernel}_launch")
+    function.argtypes, function.restype = [ctypes.c_uint] * 6 + [ctypes.c_int, ctypes.c_char_p], None
+    return function  # type: ignore[no-any-return]
 
 
 def launch(

@@ -35,12 +35,12 @@ def missing() -> str | None:
         return f"CuPy could not be imported ({error}); {nvrtc.EXTRA}"
     if int(cupy.__version__.split(".")[0]) < OLDEST:
         return f"CuPy is {cupy.__version__}, expected {OLDEST} or newer; {nvrtc.EXTRA}"
-    found = nvrtc.missing()
-    if found is None and torch.cuda.is_available():
+    reason = nvrtc.missing()
+    if reason is None and torch.cuda.is_available():
         arch, known = arch_of(torch.cuda.current_device()), nvrtc.architectures()
         if arch not in known:
             return f"the GPU is {arch}, NVRTC compiles for {known[0]} to {known[-1]}"
-    return found
+    return reason
 
 
 def arch_of(device: int) -> str:
@@ -87,8 +87,8 @@ class Frame:
 
     def fill(self, args: Sequence[object]) -> int:
         """Where the pointers are. The driver copies what they point to before the launch returns."""
-        found = packed(args)
-        ctypes.memmove(self.start, found, len(found))
+        block = packed(args)
+        ctypes.memmove(self.start, block, len(block))
         return self.address
 
 
@@ -122,9 +122,9 @@ def _launch(
     what: Build, kernel: str, grid: tuple[int, int, int], block: int, args: Sequence[object], device: int
 ) -> None:
     enter(device)
-    found = entry(what, kernel, device)
+    loaded = entry(what, kernel, device)
     stream = torch._C._cuda_getCurrentRawStream(device)  # current_stream() would make an object of it
-    found.launch(found.pointer, *grid, block, 1, 1, 0, stream, frame(len(args)).fill(args), 0)
+    loaded.launch(loaded.pointer, *grid, block, 1, 1, 0, stream, frame(len(args)).fill(args), 0)
 
 
 def launch(

@@ -51,8 +51,8 @@ class Dynamics:
     def numbers(self) -> tuple[float, ...]:
         """In the order of the kernel's arguments; the last two are the bounds of a count."""
         low = -self.levels if self.signed else 0
-        found = (self.rate, self.threshold, self.v_reset, self.start, self.edge, self.alpha, low, self.levels)
-        return tuple(float(n) for n in found)
+        constants = (self.rate, self.threshold, self.v_reset, self.start, self.edge, self.alpha, low, self.levels)
+        return tuple(float(n) for n in constants)
 
     @cached_property
     def text(self) -> str:

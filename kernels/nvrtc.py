@@ -10,13 +10,13 @@ import importlib.util
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from common.files import write_whole
 from kernels.kept import CompileError, cache_folder
 from kernels.source import Build
 
@@ -67,8 +67,8 @@ def _bindings() -> Any:
 
 def _places() -> list[Path]:
     """Where CUDA's headers may be: with the packages that torch needs itself, or in a toolkit."""
-    found = importlib.util.find_spec("nvidia")
-    packages = [Path(p, "cu13") for p in (found.submodule_search_locations or ())] if found else []
+    package = importlib.util.find_spec("nvidia")
+    packages = [Path(p, "cu13") for p in (package.submodule_search_locations or ())] if package else []
     toolkits = [Path(os.environ[name]) for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
     return [place / "include" for place in (*packages, *toolkits, Path("/usr/local/cuda"))]
 
@@ -117,21 +117,21 @@ def options(what: Build, arch: str) -> tuple[str, ...]:
 
 def usage_of(log: str) -> dict[str, Usage]:
     """From the report of ptxas: a section for each kernel."""
-    found = {}
+    usage = {}
     sections = _ENTRY.split(log)[1:]
     for kernel, text in zip(sections[::2], sections[1::2], strict=True):
         spills, registers, shared = _SPILLS.search(text), _REGISTERS.search(text), _SHARED.search(text)
         if spills is None or registers is None:
             raise CompileError(f"the report of ptxas on '{kernel}' was not understood:\n{text}")
         stack, stores, loads = map(int, spills.groups())
-        found[kernel] = Usage(
+        usage[kernel] = Usage(
             registers=int(registers[1]),
             stack=stack,
             spill_stores=stores,
             spill_loads=loads,
             shared=int(shared[1]) if shared else 0,
         )
-    return found
+    return usage
 
 
 def _output(nvrtc: Any, program: Any, what: str) -> bytes:
@@ -166,10 +166,6 @@ def kept(what: Build, arch: str) -> Path:
     key = what.key(arch, str(version()), str(include_folder()), *FLAGS)
     done = cache_folder() / f"{Path(what.file).stem}-{arch}-{key}.cubin"
     if not done.exists():
-        done.parent.mkdir(parents=True, exist_ok=True)
         log.info("compiling %s for %s: %s", what.file, arch, " ".join(what.defines))
-        with tempfile.TemporaryDirectory(dir=done.parent) as scratch:
-            made = Path(scratch, done.name)
-            made.write_bytes(compiled(what, arch).cubin)
-            os.replace(made, done)
+        write_whole(done, compiled(what, arch).cubin)
     return done

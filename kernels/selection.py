@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 
 import torch
 
+from common.words import not_among
 from kernels import cpu_backend, cupy_backend
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,11 @@ MISSING = {"cpu": lambda: cpu_backend.missing(), "cuda": _missing_on_cuda}
 
 def wanted() -> str | None:
     """What the variable asks for."""
-    found = os.environ.get(VARIABLE)
+    backend = os.environ.get(VARIABLE)
     choices = ("torch", *BACKEND_OF.values())
-    if found is not None and found not in choices:
-        near = get_close_matches(found, choices, n=1, cutoff=0.0)[0]
-        raise ValueError(f"{VARIABLE} is '{found}', expected one of {', '.join(choices)}; nearest: '{near}'")
-    return found
+    if backend is not None and backend not in choices:
+        raise ValueError(not_among(VARIABLE, backend, choices))
+    return backend
 
 
 @lru_cache
@@ -59,9 +58,9 @@ def _select(device: str, asked: str | None) -> Selection:
         return Selection("torch", f"{VARIABLE}={asked}")
     if missing and asked:
         raise ValueError(f"{VARIABLE} is '{asked}', but {missing}; expected it there, or {VARIABLE}=torch")
-    chosen = Selection("torch", missing) if missing else Selection(backend, "it is there, and the quickest")
-    log.info("kernels on %s: %s (%s)", device, chosen.backend, chosen.why)
-    return chosen
+    answer = Selection("torch", missing) if missing else Selection(backend, "it is there, and the quickest")
+    log.info("kernels on %s: %s (%s)", device, answer.backend, answer.why)
+    return answer
 
 
 def selection(device: str) -> Selection:

@@ -31,7 +31,7 @@ def sampled_values(
     devices: tuple[str, ...],
     unit: Tensor | None = None,
 ) -> Tensor:
-    """The kernel on ``devices``, elsewhere (and in float64) the form of ``grid_sample``. ``unit`` goes into the weight."""
+    """The kernel on ``devices``, elsewhere (and in float64) the form of ``grid_sample``; the weight takes the unit."""
     run = deform_sample_kernel if runs(value, devices) else deform_sample_grid
     return run(value, offset, weight if unit is None else weight * unit, reference, levels)
 

@@ -15,7 +15,7 @@ from graph.neuron import Neuron
 
 class Neurons(nn.Module):
     """``norm``: what the input goes through first; ``unit_step``: the value of one count, by which it is divided then.
-    ``kernel``: the compiled kernel that it runs on, or why there is none; ``fuses_norm``: norm and neurons in one pass."""
+    ``kernel``: the compiled kernel that it runs on, or why there is none. ``fuses_norm``: norm and neurons are one."""
 
     kernel: str = "none: plain torch"
     fuses_norm: ClassVar[bool] = False

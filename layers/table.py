@@ -67,8 +67,8 @@ def shared(quantised: bool = True) -> Dialect:
         {
             ops.Param: _param,
             ops.Const: consts.Constant,
-            ops.Conv: weighted.conv,
-            ops.Linear: weighted.linear,
+            ops.Conv: Placed(weighted.conv),
+            ops.Linear: Placed(weighted.linear),
             ops.Norm: weighted.norm,
             ops.LayerScale: weighted.LayerScale,
             ops.Drop: Placed(lambda op, place: weighted.Drop(op, place.steps)),

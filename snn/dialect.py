@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from common.words import not_among
 from graph import ops
-from graph.dialect import Dialect
+from graph.dialect import Dialect, register
 from layers import activations
 from layers.neurons import Backend
 from layers.table import counting, shared
@@ -36,4 +36,4 @@ def snn(backend: str = "native") -> Dialect:
     )
 
 
-SNN = snn()
+SNN = register(snn())

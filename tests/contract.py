@@ -4,7 +4,7 @@ family's own loss, and how its tensors' gradients are judged."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 

@@ -7,17 +7,22 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from common.choices import choices
 from experiments import cli, network
-from experiments.cli.build import leaves
+from experiments.cli.keys import leaves
 from experiments.config_file import dump, load
 from experiments.errors import UserError, nearest
-from experiments.settings import FORMS, NOT_BUILT, SETTINGS, AnnSettings, ConvertSettings, SnnSettings
+from experiments.modes import MODES, PLANNED
+from experiments.modes.ann import AnnSettings
+from experiments.modes.convert import ConvertSettings
+from experiments.modes.snn import SnnSettings
+from experiments.schedule import SCHEDULES
+from experiments.settings import NeuronSettings, SpikeSettings, TrainSettings
 from graph.models import FAMILIES
-from snn import NeuronSpec
 
 ROOT = Path(__file__).parents[1]
 FILES = {
@@ -77,6 +82,11 @@ MISTAKES = {
     "--mode ann --train.epochs 2.5": "a whole number",
     "--mode ann --train.epochs": "--train.epochs has no value",
     "--mode ann --train.lr fast": "a number",
+    "--mode ann --train.threads 99999": "train.threads is 99999, expected 1 to",
+    "--mode ann --seed 99999999999999999999": "seed is 99999999999999999999, expected 0 to 9223372036854775807",
+    "--mode demo --seed -1": "seed is -1, expected 0 to",
+    "--mode demo --parallel 0": "parallel is 0, expected 1 or more",
+    "--mode energy --runs runs/old runs/old --clips 0": "clips is 0, expected 1 or more",
     "--mode ann --train.lr nan": "a number",
     "--mode ann --deaf perhaps": "true or false",
     "--mode ann --resume now then": "true or false",
@@ -161,7 +171,7 @@ MISTAKES = {
     "--mode ann --run good.yaml --overwrite": "no config.yaml",
     "--mode demo --out runs": "--overwrite",
     "--mode demo --out . --overwrite": "no ann.out",
-    **{f"--mode {mode}": "not built yet" for mode in NOT_BUILT},
+    **{f"--mode {mode}": "not built yet" for mode in PLANNED},
 }
 
 
@@ -178,10 +188,17 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def modes(monkeypatch):
     """Stands in for the mode functions; ``called`` holds the settings that they were given."""
-    stub = SimpleNamespace(MODES={}, called=[])
-    stub.MODES = {mode: stub.called.append for mode in SETTINGS}
-    stub.run = lambda settings: stub.MODES[settings.mode](settings)
-    monkeypatch.setitem(sys.modules, "experiments.modes", stub)
+
+    class Stub:
+        def __init__(self) -> None:
+            self.called: list[Any] = []
+
+        def runs(self, name, run):
+            monkeypatch.setitem(MODES, name, replace(MODES[name], run=run))
+
+    stub = Stub()
+    for name in MODES:
+        stub.runs(name, stub.called.append)
     return stub
 
 
@@ -216,7 +233,7 @@ def test_a_bug_keeps_its_traceback(here, modes):
     def broken(settings):
         raise ValueError("a bug")
 
-    modes.MODES["ann"] = broken
+    modes.runs("ann", broken)
     with pytest.raises(ValueError, match="a bug"):
         cli.main(["--mode", "ann"])
 
@@ -225,7 +242,7 @@ def test_a_mode_may_refuse_too(here, modes, capsys):
     def refuse(settings):
         raise UserError("no,\nreally")
 
-    modes.MODES["ann"] = refuse
+    modes.runs("ann", refuse)
     assert cli.main(["--mode", "ann"]) == 2
     assert capsys.readouterr().err == "no, really\n"
 
@@ -238,7 +255,7 @@ def test_an_interrupt_says_how_to_go_on(started, verb, here, modes, capsys):
             (Path(settings.run) / "config.yaml").write_text(dump(settings))
         raise KeyboardInterrupt
 
-    modes.MODES["ann"] = interrupted
+    modes.runs("ann", interrupted)
     assert cli.main(["--config", "good.yaml", "--overwrite", "--run", "runs/my run"]) == 130
     err = capsys.readouterr().err
     assert verb in err and ("--resume" in err) == started and "'runs/my run'" in err
@@ -250,7 +267,7 @@ def test_the_command_line_overrides_the_file_and_the_file_its_base(here):
     assert isinstance(found, SnnSettings)
     assert (found.mode, found.seed, found.run) == ("snn", 4, "runs/child-snn")
     assert (found.train.epochs, found.train.batch, found.train.lr) == (7, 8, 1.0)
-    assert found.neuron == NeuronSpec(levels=2, tau=3.0)
+    assert found.neuron == NeuronSettings(levels=2, tau=3.0)
     assert cli.parse(["--config", "good.yaml"]).train.lr == 4e-3
     found = cli.parse(["--config", "list_of_bases.yaml", "--mode", "snn"])
     assert (found.seed, found.train.batch, found.train.lr, found.train.epochs) == (9, 32, 1e-2, 7)
@@ -292,28 +309,28 @@ def test_flags_lists_and_aliases(here):
     assert (made.source, made.curve, made.run) == ("runs/old", (1, 3), "runs/miavs-convert")
 
 
-@pytest.mark.parametrize("mode", SETTINGS)
+@pytest.mark.parametrize("mode", MODES)
 def test_help_names_every_key(mode, capsys):
     assert cli.main(["--mode", mode, "--help"]) == 0
     out = capsys.readouterr().out
-    assert all(f"--{key}" in out for key, _, _ in leaves(SETTINGS[mode]))
+    assert all(f"--{setting.key}" in out for setting in leaves(MODES[mode].settings))
     assert max(len(line) for line in out.splitlines()) <= 120
 
 
 def test_help_names_every_mode(capsys):
     assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(mode in out for mode in [*SETTINGS, *NOT_BUILT])
+    assert all(mode in out for mode in [*MODES, *PLANNED])
 
 
-@pytest.mark.parametrize("mode", SETTINGS)
+@pytest.mark.parametrize("mode", MODES)
 def test_a_dump_of_the_defaults_reads_back(mode):
-    assert load(dump(SETTINGS[mode]())) == SETTINGS[mode]()
+    assert load(dump(MODES[mode].settings())) == MODES[mode].settings()
 
 
 def test_a_run_is_given_again_by_its_config(here):
     train = replace(AnnSettings().train, lr=1e-5, clip=3.0)
-    settings = ConvertSettings(source="runs/old", run="007", curve=(2,), train=train, neuron=NeuronSpec(tau=4.0))
+    settings = ConvertSettings(source="runs/old", run="007", curve=(2,), train=train, neuron=NeuronSettings(tau=4.0))
     Path("again.yaml").write_text(dump(settings))
     assert cli.parse(["--config", "again.yaml"]) == settings == load(dump(settings))
 
@@ -331,5 +348,29 @@ def test_nearest():
     assert nearest("epochs", ["seed", "train.epochs"]) == "train.epochs"
 
 
-def test_every_spiking_form_can_be_chosen():
-    assert set(network.FORMS) == set(FORMS)
+def test_every_word_of_a_table_can_be_chosen():
+    assert set(network.FORMS) == set(choices(SpikeSettings)["form"])
+    assert set(SCHEDULES) == set(choices(TrainSettings)["schedule"])
+
+
+def test_a_wrong_word_is_refused_in_python_too():
+    with pytest.raises(ValueError, match="spikes.score is 'linaer', expected one of count, linear; nearest: 'linear'"):
+        SpikeSettings(score="linaer")
+    with pytest.raises(ValueError, match="train.schedule is 'cosinus'"):
+        TrainSettings(schedule="cosinus")
+
+
+def test_the_sentence_is_the_same_wherever_the_word_stands(here, capsys):
+    """Of a ``Literal``, and of a name that a registry knows."""
+    for key, word, words in (("spikes.norm", "bach", "none, batch"), ("data.dataset", "chime", "chimes, avsbench")):
+        group, name = key.split(".")
+        Path("wrong.yaml").write_text(f"mode: snn\n{group}: {{{name}: {word}}}\n")
+        assert cli.main(["--mode", "snn", f"--{key}", word]) == cli.main(["--config", "wrong.yaml"]) == 2
+        one, other = capsys.readouterr().err.splitlines()
+        assert one == other and one.startswith(f"{key} is '{word}', expected one of {words}; nearest: ")
+
+
+def test_a_run_of_a_larger_machine_can_be_read(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    settings = AnnSettings(train=TrainSettings(threads=5), device="cuda")
+    assert load(dump(settings)) == settings

@@ -18,9 +18,10 @@ ROOT = Path(__file__).parents[1]
 # A room and the rooms that it may import. What is not listed is not allowed.
 MAY_IMPORT: dict[str, set[str]] = {
     "main": {"experiments", "tools"},
-    "tools": {"experiments", "convert", "energy", "ann", "snn", "layers", "graph", "kernels", "avs"},
-    "experiments": {"convert", "energy", "ann", "snn", "layers", "graph", "kernels", "avs"},
-    "convert": {"ann", "snn", "layers", "graph"},
+    "tools": {"events", "experiments", "convert", "energy", "ann", "snn", "layers", "graph", "kernels", "avs"},
+    "experiments": {"events", "convert", "energy", "ann", "snn", "layers", "graph", "kernels", "avs"},
+    "convert": {"ann", "snn", "events", "layers", "graph"},
+    "events": {"graph"},
     "energy": {"ann", "snn", "layers", "graph"},
     "ann": {"layers", "graph"},
     "snn": {"layers", "graph", "kernels"},
@@ -65,12 +66,14 @@ def test_a_room_imports_only_rooms_below_it(room):
     files = python_files(room)
     assert files
     for path in files:
+        if path.name == "__main__.py":  # a command stands above the rooms, as tools do
+            continue
         stray = (imported(path) & set(MAY_IMPORT)) - MAY_IMPORT[room] - EVERYBODY - {room}
         assert not stray, f"{path.relative_to(ROOT)} imports {stray}"
 
 
-def test_graph_knows_torch_in_one_file():
-    assert [p.name for p in python_files("graph") if "torch" in imported(p)] == ["lower.py"]
+def test_graph_knows_torch_in_one_folder():
+    assert {p.parent.name for p in python_files("graph") if "torch" in imported(p)} == {"lower"}
 
 
 def test_every_room_is_packaged():

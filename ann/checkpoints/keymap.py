@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from torch import Tensor
+
+from common.words import nearest
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ class Translated:
 
     @property
     def summary(self) -> str:
-        return f"{len(self.loaded)} official tensors loaded{told(self.unused)}"
+        return f"{len(self.loaded)} official tensors loaded{about_unused(self.unused)}"
 
 
-def told(unused: Mapping[str, str]) -> str:
+def about_unused(unused: Mapping[str, str]) -> str:
     """How many keys were left for each reason."""
     return "".join(f"; {count} unused: {why}" for why, count in Counter(unused.values()).items())
 
@@ -107,8 +108,7 @@ def translate(official: Mapping[str, Tensor], keys: KeyMap, ours: Mapping[str, T
         if why is not None:
             unused[key] = why
             continue
-        found = next(((r, m) for r in keys.rules if (m := re.fullmatch(r.pattern, key))), None)
-        parts = found[0].parts(found[1]) if found else []
+        parts = next((r.parts(m) for r in keys.rules if (m := re.fullmatch(r.pattern, key))), [])
         for part in parts:
             if part.target not in ours:
                 raise ValueError(_stranger(key, part.target, keys.family, ours))
@@ -128,5 +128,4 @@ def translate(official: Mapping[str, Tensor], keys: KeyMap, ours: Mapping[str, T
 
 
 def _stranger(key: str, target: str, family: str, ours: Mapping[str, Tensor]) -> str:
-    near = get_close_matches(target, list(ours), n=1, cutoff=0.0)
-    return f"official key '{key}' is unknown to '{family}'; nearest of ours: '{near[0] if near else ''}'"
+    return f"official key '{key}' is unknown to '{family}'; nearest of ours: '{nearest(target, ours)}'"

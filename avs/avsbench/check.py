@@ -42,11 +42,11 @@ class Report:
         return not self.findings
 
     def count(self, kind: str, missing: bool) -> int:
-        return sum(found.kind == kind and found.missing == missing for found in self.findings)
+        return sum(finding.kind == kind and finding.missing == missing for finding in self.findings)
 
     def found(self, kind: str) -> int:
         """Files that are there and whole."""
-        return self.expected[kind] - sum(found.kind == kind for found in self.findings)
+        return self.expected[kind] - sum(finding.kind == kind for finding in self.findings)
 
 
 def files(place: Place, row: Row) -> Iterator[tuple[str, Path]]:
@@ -72,7 +72,7 @@ def _mask(place: Place, row: Row, frame: int) -> None:
 
 def check_row(place: Place, row: Row) -> list[Finding]:
     """Everything that is wrong with one clip."""
-    layout, found = place.layout, list[Finding]()
+    layout, findings = place.layout, list[Finding]()
     kinds: list[tuple[str, Path, Callable[[], object]]] = []
     for frame in range(layout.valid(row)):
         path = place.image(row, frame)
@@ -84,8 +84,8 @@ def check_row(place: Place, row: Row) -> list[Finding]:
         try:
             attempt()
         except ValueError as error:
-            found.append(Finding(kind=kind, path=path, missing=not path.exists(), sentence=str(error)))
-    return found
+            findings.append(Finding(kind=kind, path=path, missing=not path.exists(), sentence=str(error)))
+    return findings
 
 
 def check(
@@ -94,15 +94,15 @@ def check(
     tick: Callable[[], None] = lambda: None,
     workers: int | None = None,
 ) -> Report:
-    """All clips of a split; ``tick`` is called after each. ``workers``: threads, the machine's cores unless told."""
+    """All clips of a split; ``tick`` is called after each. ``workers``: threads, by default one a core."""
     expected = dict.fromkeys(KINDS, 0)
     for row in rows:
         for kind, _ in files(place, row):
             expected[kind] += 1
     findings: list[Finding] = []
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for found in pool.map(lambda row: check_row(place, row), rows):
-            findings += found
+        for of_row in pool.map(lambda row: check_row(place, row), rows):
+            findings += of_row
             tick()
     buildable = sum(can_build(place, row) for row in rows) if findings else 0
     return Report(
@@ -116,8 +116,8 @@ def fingerprint(place: Place, rows: Sequence[Row]) -> str:
     for row in rows:
         for _, path in files(place, row):
             try:
-                told = path.stat()
-                digest.update(f"{path} {told.st_size} {told.st_mtime_ns}\n".encode())
+                status = path.stat()
+                digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
             except OSError:
                 digest.update(f"{path} missing\n".encode())
     return digest.hexdigest()

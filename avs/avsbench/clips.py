@@ -15,7 +15,10 @@ from torch import Tensor
 from avs.avsbench.images import read_frame, read_mask
 from avs.avsbench.layout import Place, Row
 from avs.avsbench.logmels import read_logmel
+from avs.avsbench.published import PairsOfClips, SeventyOne
+from avs.avsbench.resound import Resounded, resounded
 from avs.clip import Clip
+from avs.meter import Meter
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
@@ -87,10 +90,6 @@ class AVSBenchClips:
     def frames_per_clip(self) -> int:
         return self.reader.place.layout.frames
 
-    @property
-    def protocol(self) -> str:
-        return "avsbench" if self.reader.place.layout.classes == 1 else "avsbench_semantic"
-
     def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
         rows, frames = [self.rows[i] for i in clip_idx.tolist()], frame_idx.tolist()
         pictures = self.reader.map(self.reader.picture, rows, frames)
@@ -116,3 +115,9 @@ class AVSBenchClips:
     def subset(self, clip_idx: Tensor) -> "AVSBenchClips":
         """Some clips, over the same files in memory."""
         return AVSBenchClips(self.reader, [self.rows[i] for i in clip_idx.tolist()])
+
+    def meters(self) -> list[Meter]:
+        return [PairsOfClips() if self.reader.place.layout.classes == 1 else SeventyOne()]
+
+    def resounded(self) -> dict[str, Resounded]:
+        return resounded(self)

@@ -52,17 +52,17 @@ def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, Row]]:
 
 def index(place: Place) -> dict[str, tuple[Row, ...]]:
     """Split -> its clips in the table's order; every split has some."""
-    found: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    by_split: dict[str, list[Row]] = {split: [] for split in SPLITS}
     lines: dict[Row, int] = {}
     try:
         for line, row in _rows(place.table, place.layout):
             if row in lines:
                 raise ValueError(f"{place.table} line {line}: found clip '{row.name}' again (line {lines[row]})")
             lines[row] = line
-            found[row.split].append(row)
+            by_split[row.split].append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{place.table}: found no readable table ({error}), expected a csv file in UTF-8") from error
-    empty = [split for split, rows in found.items() if not rows]
+    empty = [split for split, rows in by_split.items() if not rows]
     if empty:
         raise ValueError(f"{place.table}: found no clip of split '{empty[0]}', expected at least one")
-    return {split: tuple(rows) for split, rows in found.items()}
+    return {split: tuple(rows) for split, rows in by_split.items()}

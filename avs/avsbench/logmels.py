@@ -21,7 +21,7 @@ from common.files import write_whole
 def read_logmel(path: Path, frames: int) -> Tensor:
     """Checked: float32 [frames, 1, 96, 64], finite."""
     try:
-        found = tensor_of(path.read_bytes())
+        examples = tensor_of(path.read_bytes())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing, expected the log-mels of a clip") from error
     except OSError as error:
@@ -29,12 +29,12 @@ def read_logmel(path: Path, frames: int) -> Tensor:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     wanted = (frames, 1, FRAMES, MELS)
-    if tuple(found.shape) != wanted or found.dtype != torch.float32:
-        shape = f"{found.dtype} {list(found.shape)}".removeprefix("torch.")
+    if tuple(examples.shape) != wanted or examples.dtype != torch.float32:
+        shape = f"{examples.dtype} {list(examples.shape)}".removeprefix("torch.")
         raise ValueError(f"{path}: found log-mels of {shape}, expected float32 {list(wanted)}")
-    if not bool(found.isfinite().all()):
+    if not bool(examples.isfinite().all()):
         raise ValueError(f"{path}: found log-mels with inf or nan, expected finite numbers")
-    return found
+    return examples
 
 
 def read_wav(path: Path) -> Tensor:

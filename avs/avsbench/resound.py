@@ -6,20 +6,25 @@
 There is no ``swap`` here: which silent object is in view is not told.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from avs.avsbench.clips import AVSBenchClips
 from avs.counterfactual import SILENCE
+from avs.meter import Meter
+
+if TYPE_CHECKING:  # which imports this file
+    from avs.avsbench.clips import AVSBenchClips
 
 
 class Resounded:
     """A split whose clip i sounds like clip ``donor[i]`` of the same split, or not at all."""
 
     has_objects = False
-    protocol = ""
 
     def __init__(self, clips: AVSBenchClips, donor: Tensor | None) -> None:
         self.clips, self.donor = clips, donor
@@ -37,7 +42,14 @@ class Resounded:
     def labelled_frames(self) -> tuple[Tensor, Tensor]:
         return self.clips.labelled_frames()
 
-    def subset(self, clip_idx: Tensor) -> "Resounded":
+    def meters(self) -> list[Meter]:
+        """None: nothing is published for other sounds."""
+        return []
+
+    def resounded(self) -> dict[str, Resounded]:
+        return {}
+
+    def subset(self, clip_idx: Tensor) -> Resounded:
         raise ValueError("Resounded: found a subset to take, expected the whole split that its donors belong to")
 
 
@@ -56,6 +68,6 @@ def other_donors(groups: Sequence[str], seed: int = 0) -> Tensor | None:
 
 def resounded(clips: AVSBenchClips, seed: int = 0) -> dict[str, Resounded]:
     """Kind -> the split under that sound."""
-    found = {"mute": Resounded(clips, None)}
+    muted = {"mute": Resounded(clips, None)}
     donor = other_donors([row.group for row in clips.rows], seed) if clips.reader.place.layout.categories else None
-    return found if donor is None else {"other": Resounded(clips, donor), **found}
+    return muted if donor is None else {"other": Resounded(clips, donor), **muted}

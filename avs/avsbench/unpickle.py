@@ -53,10 +53,10 @@ def _refused(name: str) -> ValueError:
 
 
 def _storage(content: bytes) -> TypedStorage:
-    found = _weights_only(content)
-    if not isinstance(found, TypedStorage):
-        raise ValueError(f"found {type(found).__name__} where a tensor's numbers belong, expected a storage")
-    return found
+    storage = _weights_only(content)
+    if not isinstance(storage, TypedStorage):
+        raise ValueError(f"found {type(storage).__name__} where a tensor's numbers belong, expected a storage")
+    return storage
 
 
 def _tensor(
@@ -109,12 +109,12 @@ def tensor_of(content: bytes) -> Tensor:
         raise ValueError(f"found {len(content)} bytes, expected a small tensor")
     read = _weights_only if content.startswith((ZIP, TORCH_MAGIC)) else _plain
     try:
-        found = read(content)
+        tensor = read(content)
     except ValueError:
         raise
     except DAMAGED as error:
         reason = str(error).split("\n")[0]
         raise ValueError(f"found no whole pickle ({reason}), expected a tensor") from error
-    if not isinstance(found, Tensor) or found.layout != torch.strided:
-        raise ValueError(f"found {type(found).__name__}, expected a tensor")
-    return found.detach().contiguous()
+    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+        raise ValueError(f"found {type(tensor).__name__}, expected a tensor")
+    return tensor.detach().contiguous()

@@ -6,9 +6,7 @@ numpy's SeedSequence from those numbers, so it depends neither on the order nor 
 
 import hashlib
 import json
-import os
 import pickle
-import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from avs.chimes.scene import draw_scene
 from avs.chimes.shapes import Array
 from avs.chimes.spec import SLOTS, SPLITS, ChimesSpec
 from avs.clip import Clips
+from common.files import whole_file
 
 VERSION = 1
 
@@ -89,14 +88,8 @@ def load(spec: ChimesSpec, split: str, count: int, cache: Path | None = None) ->
     if path.exists():
         return _read(path)
     clips = generate(spec, split, count)
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save({field.name: getattr(clips, field.name) for field in fields(Clips)}, file)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole_file(path) as file:
+        torch.save({field.name: getattr(clips, field.name) for field in fields(Clips)}, file)
     return clips
 
 

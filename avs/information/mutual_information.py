@@ -93,8 +93,8 @@ class MutualInformation(nn.Module):
         frame, pixel, absent = frame[paired], pixel[paired], absent[paired]
         if not len(frame):
             return 0.0 * pixels.float().sum()
-        chosen = pixels.flatten(2)[frame, :, pixel]
-        x, y = self.critic(chosen, torch.cat([audio, self.bank.tokens]))
+        drawn = pixels.flatten(2)[frame, :, pixel]
+        x, y = self.critic(drawn, torch.cat([audio, self.bank.tokens]))
         joint, marginal = pair_scores(x, y[: len(audio)][frame], y[len(audio) :], absent)
         estimate: Tensor = self.estimator(joint, marginal)
         return estimate

@@ -7,7 +7,6 @@ are a map [B, C, h, w], or the tokens [B, h w, C] of a square one.
 
 import math
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from avs.information.estimators import ESTIMATORS
 from avs.information.mutual_information import MutualInformation
 from avs.information.released import released
+from common.words import not_among
 
 RELEASED = "released"
 NAMES = (*ESTIMATORS, RELEASED)
@@ -78,7 +78,7 @@ class Published(nn.Module):
 def check(estimator: str, level: str, shapes: Shapes) -> None:
     """Whether a network with these outputs (shapes without the batch) can be asked."""
     if estimator not in NAMES:
-        raise ValueError(f"information.estimator: found '{estimator}', expected one of {', '.join(NAMES)}")
+        raise ValueError(not_among("information.estimator", estimator, NAMES))
     if estimator == RELEASED:
         if MAP not in shapes:
             raise ValueError(
@@ -90,10 +90,7 @@ def check(estimator: str, level: str, shapes: Shapes) -> None:
         raise ValueError(f"information.weight: found a network without the output '{AUDIO}', expected 0")
     levels = [name for name, shape in shapes.items() if name not in ("mask", AUDIO) and map_shape(shape)]
     if level not in levels:
-        near = get_close_matches(level, levels, n=1, cutoff=0.0)
-        raise ValueError(
-            f"information.level: found '{level}', expected one of {', '.join(levels)}; nearest: '{''.join(near)}'"
-        )
+        raise ValueError(not_among("information.level", level, levels))
 
 
 def term(estimator: str, shapes: Shapes, *, level: str = "mask_feature", bank_size: int = 256) -> nn.Module:

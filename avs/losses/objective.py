@@ -52,8 +52,8 @@ def objective(
         feature = _rows(outputs[_feature(outputs)], labelled) if spec.feature else None
         parts = mixed(logits if logits.shape[1] > 1 else logits[:, 0], mask, spec, feature)
         if spec.set:
-            found = set_loss(heads_of(outputs), target, clip=clip, generator=generator, labelled=labelled)
-            parts = {**parts, **found, "loss": parts["loss"] + spec.set * found["set"]}
+            terms = set_loss(heads_of(outputs), target, clip=clip, generator=generator, labelled=labelled)
+            parts = {**parts, **terms, "loss": parts["loss"] + spec.set * terms["set"]}
     if spec.extra:
         own = extra_losses(outputs)
         parts = {**parts, **own, "loss": parts["loss"] + spec.extra * sum(own.values())}

@@ -27,7 +27,7 @@ def uncertain_points(
     """Logits [N, h, w] -> [N, count, 2]: of ``oversample`` x ``count`` uniform points the share ``importance`` of
     ``count`` that lies nearest to logit 0, and the rest drawn anew. ``importance`` 0 is uniform."""
     candidates = uniform_points(len(logits), int(count * oversample), generator, logits.device)
-    chosen = int(count * importance)
-    nearest = values_at(logits.float(), candidates).abs().topk(chosen, dim=1, largest=False).indices
+    uncertain = int(count * importance)
+    nearest = values_at(logits.float(), candidates).abs().topk(uncertain, dim=1, largest=False).indices
     kept = candidates.gather(1, nearest[:, :, None].expand(-1, -1, 2))
-    return torch.cat([kept, uniform_points(len(logits), count - chosen, generator, logits.device)], 1)
+    return torch.cat([kept, uniform_points(len(logits), count - uncertain, generator, logits.device)], 1)

@@ -69,10 +69,10 @@ def head_loss(head: Head, target: Tensor, generator: torch.Generator, spec: SetS
         with torch.no_grad():
             at = [values_at(maps, where.expand(len(maps), -1, -1)) for maps in (masks[row], truth)]
             weights = (spec.ce, spec.bce, spec.dice)
-            query, found = cheapest(costs(classes[row], at[0], labels, at[1], weights))
-        wanted[row, query] = labels[found]
+            query, row_of_truth = cheapest(costs(classes[row], at[0], labels, at[1], weights))
+        wanted[row, query] = labels[row_of_truth]
         logits.append(masks[row, query])
-        truths.append(truth[found])
+        truths.append(truth[row_of_truth])
     matched = torch.cat(logits)
     where = uncertain_points(matched, points, generator, oversample=spec.oversample, importance=spec.importance)
     x, g = values_at(matched, where), values_at(torch.cat(truths), where)
@@ -100,9 +100,9 @@ def set_loss(
     total = dict.fromkeys(("ce", "bce", "dice", "frames"), 0.0 * heads[-1][1].float().sum())
     for depth, (classes, masks) in enumerate(heads):
         kept = slice(None) if labelled is None else labelled.to(masks.device)
-        found = head_loss((classes[kept], masks[kept]), target[kept], generator, spec)
+        terms = head_loss((classes[kept], masks[kept]), target[kept], generator, spec)
         if depth < len(heads) - 1 and spec.frames:
-            found["frames"] = adjacent_frames(masks, clip)
-        total = {name: value + found[name] if name in found else value for name, value in total.items()}
+            terms["frames"] = adjacent_frames(masks, clip)
+        total = {name: value + terms[name] if name in terms else value for name, value in total.items()}
     weighted = torch.stack([getattr(spec, name) * value for name, value in total.items()])
     return {"set": weighted.sum(), **{f"set_{name}": value for name, value in total.items()}}

@@ -1,4 +1,4 @@
-"""``COUNTERS``: for every op type, the function that counts what one execution of it costs."""
+"""``COUNTERS``: for every op type that computes, the function that counts what one execution of it costs."""
 
 from __future__ import annotations
 
@@ -31,27 +31,20 @@ COUNTERS: dict[type[ops.Op], Callable[[Seen], Counts]] = {
     ops.Downsample: elementwise.downsample,
     ops.Quantize: elementwise.compare,
     ops.Decode: elementwise.decode,
-    ops.Concat: elementwise.nothing,
-    ops.Slice: elementwise.nothing,
-    ops.Pad: elementwise.nothing,
-    ops.Resize: elementwise.nothing,
-    ops.View: elementwise.nothing,
-    ops.Fold: elementwise.nothing,
     ops.Scale: elementwise.nothing,
-    ops.Unfold: elementwise.nothing,
-    ops.Drop: elementwise.nothing,
-    ops.Expand: elementwise.nothing,
     ops.Input: elementwise.nothing,
     ops.Param: elementwise.nothing,
     ops.Const: elementwise.nothing,
-    ops.Output: elementwise.nothing,
 }
 
 
 def counter(node: str, op: ops.Op) -> Callable[[Seen], Counts]:
-    if type(op) not in COUNTERS:
-        raise ValueError(f"node '{node}': op '{type(op).__name__}' has no energy counter; add one to energy.counters")
-    return COUNTERS[type(op)]
+    """The op's row; what only moves values needs none."""
+    if type(op) in COUNTERS:
+        return COUNTERS[type(op)]
+    if op.moves and not op.chooses:
+        return elementwise.nothing
+    raise ValueError(f"node '{node}': op '{type(op).__name__}' has no energy counter; add one to energy.counters")
 
 
 def count(seen: Seen) -> Counts:

@@ -3,65 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from inspect import getdoc
-from typing import Any, get_type_hints
+from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
-from experiments.cli.checks import CHOICES
 from experiments.cli.files import Layer
-from experiments.errors import UserError, nearest
-
-EXPECTED: dict[Any, str] = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text (in YAML, quote a number)",
-    tuple[int, ...]: "a list of whole numbers",
-    tuple[str, ...]: "a list of names",
-}
-ALIAS = {"from": "source", "build-logmels": "build_logmels"}
+from experiments.cli.keys import Setting, groups, settings_of
+from experiments.datasets import DATASETS
+from experiments.errors import UserError, nearest, unknown
+from experiments.limits import described
+from experiments.modes import Mode
+from experiments.settings import DataSettings
 
 
-def leaves(cls: type, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key, type and default of every setting; the groups' own names are not among them."""
-    hints, default = get_type_hints(cls), cls()
-    for field in fields(cls):
-        key = prefix + field.name
-        if is_dataclass(hints[field.name]):
-            yield from leaves(hints[field.name], f"{key}.")
-        else:
-            yield key, hints[field.name], getattr(default, field.name)
+def _about(kind: type) -> str | None:
+    """A group's docstring; below that of data, what each dataset reads."""
+    lines = [getdoc(kind) or ""]
+    if kind is DataSettings:
+        lines += [f"{dataset.name} reads {dataset.keys}." for dataset in DATASETS.values()]
+    return " ".join(lines).strip() or None
 
 
-def groups(cls: type) -> dict[str, type]:
-    hints = get_type_hints(cls)
-    return {f.name: hints[f.name] for f in fields(cls) if is_dataclass(hints[f.name])}
+def _notes(setting: Setting, mode: Mode) -> str | None:
+    notes = [setting.expected] if setting.words else []
+    notes += [described(setting.limits)] if setting.limits else []
+    notes += [f"also {mode.shown(setting.key)}"] if mode.shown(setting.key) != f"--{setting.key}" else []
+    return ", ".join(notes) or None
 
 
-def parser(cls: type, mode: str) -> ArgumentParser:
-    usage = f"python main.py --mode {mode} [--config FILE.yaml] [--key value ...]"
+def parser(mode: Mode) -> ArgumentParser:
+    cls = mode.settings
+    usage = f"python main.py --mode {mode.name} [--config FILE.yaml] [--key value ...]"
     # A dataclass without a docstring of its own is given its signature, which says nothing to a reader.
     about = (doc for doc in map(getdoc, cls.__mro__[:-1]) if doc and not doc.startswith(f"{cls.__name__}("))
     shape: Any = partial(DefaultHelpFormatter, max_help_position=34, width=112)
-    made = ArgumentParser(
+    built = ArgumentParser(
         exit_on_error=False, allow_abbrev=False, usage=usage, description=next(about, None), formatter_class=shape
     )
-    sections = {name: made.add_argument_group(name, getdoc(kind)) for name, kind in groups(cls).items()}
-    for key, kind, default in leaves(cls):
-        notes = [f"one of {', '.join(CHOICES[key])}"] if key in CHOICES else []
-        notes += [f"also --{short}" for short, long in ALIAS.items() if long == key]
-        section = sections.get(key.split(".")[0], made)
-        section.add_argument(f"--{key}", type=kind, default=default, help=", ".join(notes) or None, metavar="X")
-    return made
+    sections = {name: built.add_argument_group(name, _about(kind)) for name, kind in groups(cls).items()}
+    for key, setting in settings_of(mode).items():
+        section = sections.get(key.split(".")[0], built)
+        section.add_argument(
+            f"--{key}", type=setting.kind, default=setting.default, help=_notes(setting, mode), metavar="X"
+        )
+    return built
 
 
-def _check_keys(layer: Layer, cls: type, mode: str) -> None:
-    kinds = {key: kind for key, kind, _ in leaves(cls)}
-    heads = groups(cls)
+def _check_keys(layer: Layer, mode: Mode) -> None:
+    settings, heads = settings_of(mode), groups(mode.settings)
 
     def walk(values: dict[Any, Any], prefix: str) -> None:
         for name, value in values.items():
@@ -71,24 +64,26 @@ def _check_keys(layer: Layer, cls: type, mode: str) -> None:
                 raise UserError(f"{layer.name}: {key} is {value!r}, expected a mapping with keys among {inner}")
             if key in heads:
                 walk(value, f"{key}.")
-            elif key not in kinds:
-                near = nearest(key, [*heads, *kinds])
-                raise UserError(f"{layer.name}: '{key}' is no key of mode {mode}; nearest: '{near}'")
+            elif key not in settings:
+                near = nearest(key, [*heads, *settings])
+                raise UserError(f"{layer.name}: '{key}' is no key of mode {mode.name}; nearest: '{near}'")
             elif value is None or isinstance(value, dict):
-                found = "empty" if value is None else "a mapping"
-                raise UserError(f"{layer.name}: {key} is {found}, expected {EXPECTED[kinds[key]]}")
+                what = "empty" if value is None else "a mapping"
+                raise UserError(f"{layer.name}: {key} is {what}, expected {settings[key].expected}")
 
     walk(layer.values, "")
 
 
-def _wrong_type(error: ArgumentError, cls: type, where: str, find: Any) -> UserError:
-    """The parser's two lines as one sentence; ``find`` gives the value that stood at a key."""
+def _wrong_type(error: ArgumentError, mode: Mode, where: str, value_at: Callable[[str], object]) -> UserError:
+    """The parser's two lines as one sentence; ``value_at`` gives the value that stood at a key."""
     named = re.search(r'key "([\w.]+)"', str(error))
     if named is None:
         return UserError(f"{where}{' '.join(str(error).split())}")
     key = named[1]
-    expected = next(EXPECTED[kind] for name, kind, _ in leaves(cls) if name == key)
-    return UserError(f"{where}{key} is '{find(key)}', expected {expected}")
+    setting = settings_of(mode)[key]
+    if setting.words:
+        return unknown(f"{where}{key}", value_at(key), setting.words)
+    return UserError(f"{where}{key} is '{value_at(key)}', expected {setting.expected}")
 
 
 def _at(values: Any, key: str) -> Any:
@@ -97,27 +92,27 @@ def _at(values: Any, key: str) -> Any:
     return values
 
 
-def _make(cls: type, values: Namespace) -> Any:
+def _filled(cls: type, values: Namespace) -> Any:
     heads = groups(cls)
-    return cls(**{k: _make(heads[k], v) if k in heads else v for k, v in vars(values).items()})
+    return cls(**{k: _filled(heads[k], v) if k in heads else v for k, v in vars(values).items()})
 
 
-def build(cls: type, mode: str, layers: list[Layer], options: dict[str, str]) -> Any:
-    """``options``: dotted key -> its value as text, already known to be keys of ``cls``."""
-    made = parser(cls, mode)
-    values = made.get_defaults()
+def build(mode: Mode, layers: list[Layer], options: dict[str, str]) -> Any:
+    """``options``: dotted key -> its value as text, already known to be keys of the mode."""
+    built = parser(mode)
+    values = built.get_defaults()
     for layer in layers:
-        _check_keys(layer, cls, mode)
+        _check_keys(layer, mode)
         try:
-            values = made.parse_object(layer.values, namespace=values)
+            values = built.parse_object(layer.values, namespace=values)
         except ArgumentError as error:
-            raise _wrong_type(error, cls, f"{layer.name}: ", lambda key, v=layer.values: _at(v, key)) from error
+            raise _wrong_type(error, mode, f"{layer.name}: ", partial(_at, layer.values)) from error
     try:
-        values = made.parse_args([f"--{key}={value}" for key, value in options.items()], values)
+        values = built.parse_args([f"--{key}={value}" for key, value in options.items()], values)
     except ArgumentError as error:
-        raise _wrong_type(error, cls, "--", options.get) from error
-    values["mode"] = mode
+        raise _wrong_type(error, mode, "--", options.get) from error
+    values["mode"] = mode.name
     try:
-        return _make(cls, values)
+        return _filled(mode.settings, values)
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -15,39 +15,32 @@ from experiments.cli.files import Layer, layers
 from experiments.cli.folders import folders, named
 from experiments.cli.words import options, single, split, unsplit
 from experiments.errors import UserError, unknown
-from experiments.settings import NOT_BUILT, SETTINGS
+from experiments.modes import MODES, Mode, not_built, run
 
-HELP = f"""usage: python main.py --mode MODE [--config FILE.yaml] [--key value ...]
+HELP = """usage: python main.py --mode MODE [--config FILE.yaml] [--key value ...]
 
 modes:
-  ann      train a real-valued network
-  snn      train a spiking network
-  convert  ANN run -> spiking run, checked event by event (--from RUN)
-  energy   count the events of runs, price them, compare (--runs ANN SNN ...)
-  rates    spikes of each layer of a run (--run RUN)
-  data     whether a dataset in a folder is whole, by name and count (--root FOLDER)
-  demo     the whole story on synthetic clips, with a report
-  doctor   what this machine has, and what works on it
-  (not built yet: {", ".join(NOT_BUILT)})
+{modes}
+  (not built yet: {not_built})
 
 A config file holds the same keys as the command line, nested; the command line overrides it.
 Keys of a mode: python main.py --mode MODE --help. Traceback of an error: --debug.
 """
 
 
-def _mode(given: dict[str, list[str]], files: list[Layer]) -> str:
+def _mode(given: dict[str, list[str]], files: list[Layer]) -> Mode:
     """The command line's, else the topmost config's that has one."""
-    named = [(f"{layer.name}: mode", str(layer.values["mode"])) for layer in files if "mode" in layer.values]
+    stated = [(f"{layer.name}: mode", str(layer.values["mode"])) for layer in files if "mode" in layer.values]
     if "mode" in given:
-        named.append(("--mode", single("mode", given["mode"], f"one of {', '.join(SETTINGS)}")))
-    if not named:
-        raise UserError(f"--mode is missing, expected one of {', '.join(SETTINGS)}; nearest: '--mode demo'")
-    key, mode = named[-1]
-    if mode in NOT_BUILT:
-        raise UserError(f"{key} is '{mode}', which is not built yet, expected one of {', '.join(SETTINGS)}")
-    if mode not in SETTINGS:
-        raise unknown(key, mode, SETTINGS)
-    return mode
+        stated.append(("--mode", single("mode", given["mode"], f"one of {', '.join(MODES)}")))
+    if not stated:
+        raise UserError(f"--mode is missing, expected one of {', '.join(MODES)}; nearest: '--mode demo'")
+    key, name = stated[-1]
+    if name in not_built():
+        raise UserError(f"{key} is '{name}', which is not built yet, expected one of {', '.join(MODES)}")
+    if name not in MODES:
+        raise unknown(key, name, MODES)
+    return MODES[name]
 
 
 def _read(words: Sequence[str]) -> tuple[dict[str, list[str]], str, list[Layer]]:
@@ -57,11 +50,12 @@ def _read(words: Sequence[str]) -> tuple[dict[str, list[str]], str, list[Layer]]
 
 
 def parse(argv: Sequence[str]) -> Any:
-    """Settings of one of the classes in ``SETTINGS``, checked; nothing has been written."""
+    """The settings of a mode, checked; nothing has been written."""
     given, config, files = _read(argv)
     mode = _mode(given, files)
-    settings = build(SETTINGS[mode], mode, files, options(given, mode))
+    settings = build(mode, files, options(given, mode))
     checks.values(settings)
+    checks.machine(settings)
     settings = named(checks.complete(settings), config)
     folders(settings)
     return settings
@@ -70,9 +64,10 @@ def parse(argv: Sequence[str]) -> Any:
 def _help(words: Sequence[str]) -> str:
     given, _, files = _read(words)
     if "mode" not in given and not files:
-        return HELP
-    mode = _mode(given, files)
-    return str(parser(SETTINGS[mode], mode).format_help())
+        width = max(map(len, MODES))
+        modes = "\n".join(f"  {mode.name:<{width}}  {mode.summary}" for mode in MODES.values())
+        return HELP.format(modes=modes, not_built=", ".join(not_built()))
+    return str(parser(_mode(given, files)).format_help())
 
 
 def _how_to_resume(words: Sequence[str], settings: Any) -> str:
@@ -82,17 +77,19 @@ def _how_to_resume(words: Sequence[str], settings: Any) -> str:
     return f"interrupted; {'continue' if saved else 'start again'} with: python main.py {shlex.join(again)}"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if argv is None else argv)
+def main(argv: Sequence[str] | None = None, extra: Sequence[Mode] = ()) -> int:
+    """``extra``: modes that the caller brings. -> exit code."""
+    with MODES.including(*extra):
+        return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(words: list[str]) -> int:
     settings = None
     try:
         if {"-h", "--help"} & set(words):
             print(_help([word for word in words if word not in ("-h", "--help")]))
             return 0
         settings = parse(words)
-        # A wrong word should not wait for the whole toolkit to load.
-        from experiments.modes import run
-
         run(settings)
     except UserError as error:
         if "--debug" in words:

@@ -50,8 +50,8 @@ def read(text: str, name: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        found = type(values).__name__
-        raise UserError(f"{name}: found one {found} at the top, expected a mapping, lines of 'key: value'")
+        what = type(values).__name__
+        raise UserError(f"{name}: found one {what} at the top, expected a mapping, lines of 'key: value'")
     return values
 
 
@@ -80,7 +80,7 @@ def bases(values: dict[str, Any], name: str) -> list[str]:
 def layers(config: str) -> list[Layer]:
     """The file and its bases, lowest first: a later layer overrides an earlier one, key by key. A base stands, with
     its own bases below it, under the file that names it and over those named before it; a file can stand only once."""
-    found: list[Layer] = []
+    stack: list[Layer] = []
     seen: dict[Path, str] = {}
 
     def add(path: Path, key: str, above: tuple[str, ...]) -> None:
@@ -96,7 +96,7 @@ def layers(config: str) -> list[Layer]:
         values = read(text, name)
         for base in bases(values, name):
             add(path.parent / base, f"{name}: base", chain)
-        found.append(Layer(name=name, values=values))
+        stack.append(Layer(name=name, values=values))
 
     add(Path(config), "--config", ())
-    return found
+    return stack

@@ -8,30 +8,13 @@ from typing import Any
 
 from ann.weight_files import READERS, SOURCES
 from experiments.errors import UserError, nearest
-from experiments.settings import DataModeSettings, DemoSettings, RunSettings
-
-# A key that names runs, per mode, and whether the mode can do without.
-RUNS = {
-    "ann": ("init", True),
-    "snn": ("init", True),
-    "convert": ("source", False),
-    "energy": ("runs", False),
-    "rates": ("run", False),
-}
-SHOWN = {"source": "--from", "runs": "--runs", "run": "--run", "init": "--init"}
+from experiments.modes import MODES
+from experiments.run_folder import refuse_overwrite
+from experiments.settings import RunSettings
 
 
 def _is_run(folder: Path) -> bool:
     return (folder / "config.yaml").is_file()
-
-
-def _refuse_overwrite(key: str, folder: Path, marker: str) -> None:
-    """--overwrite deletes: never a folder that this program did not make."""
-    ours = folder.is_dir() and ((folder / marker).is_file() or not any(folder.iterdir()))
-    if folder.exists() and not ours:
-        raise UserError(
-            f"{key} is '{folder}', which has no {marker}, expected a folder that this mode wrote, or a new one"
-        )
 
 
 def _source(key: str, run: str) -> None:
@@ -41,14 +24,14 @@ def _source(key: str, run: str) -> None:
         runs = sorted({str(p.parent) for parent in parents for p in parent.glob("*/config.yaml")})
         near = f"; nearest: '{nearest(run, runs)}'" if runs else ""
         what = "has no config.yaml" if folder.is_dir() else "is not there"
-        raise UserError(f"{SHOWN[key]} is '{run}', which {what}, expected the folder of a run{near}")
+        raise UserError(f"{key} is '{run}', which {what}, expected the folder of a run{near}")
 
 
 def _weights(settings: RunSettings) -> None:
     """The weight files that will be read: parts only where nothing fills the whole network."""
     model = settings.model
     parts = {"model.backbone_weights": model.backbone_weights, "model.audio_weights": model.audio_weights}
-    whole = settings.weights or settings.init or settings.mode == "convert"
+    whole = settings.weights or settings.init or MODES[settings.mode].needs_run
     for key, named in ({"weights": settings.weights} if whole else parts).items():
         path, others = Path(named), () if whole else SOURCES
         if not named or named in others or (path.is_file() and path.suffix in READERS):
@@ -67,9 +50,9 @@ def _target(settings: RunSettings) -> None:
         raise UserError("--resume and --overwrite are both set, expected one: continue the run, or replace it")
     if settings.resume:
         if not _is_run(run):
-            _source("run", settings.run)
+            _source("--run", settings.run)
     elif settings.overwrite:
-        _refuse_overwrite("run", run, "config.yaml")
+        refuse_overwrite("run", run, "config.yaml")
     elif run.exists():
         raise UserError(f"run is '{run}', which exists, expected a new folder, or --resume, or --overwrite")
 
@@ -90,22 +73,15 @@ def named(settings: Any, config: str) -> Any:
 
 
 def folders(settings: Any) -> None:
-    key, optional = RUNS.get(settings.mode, ("", True))
-    found = getattr(settings, key, "")
-    runs = [found] if isinstance(found, str) else list(found)
-    if not optional and not any(runs):
-        raise UserError(f"{SHOWN[key]} is missing, expected the folder of a run: --mode {settings.mode} reads one")
+    mode = MODES[settings.mode]
+    value = getattr(settings, mode.reads) if mode.reads else ()
+    runs = [value] if isinstance(value, str) else list(value)
+    if mode.needs_run and not any(runs):
+        key = mode.shown(mode.reads)
+        raise UserError(f"{key} is missing, expected the folder of a run: --mode {mode.name} reads one")
     for run in filter(None, runs):
-        _source(key, run)
+        _source(mode.shown(mode.reads), run)
     if isinstance(settings, RunSettings):
         _weights(settings)
         _target(settings)
-    if isinstance(settings, DataModeSettings) and not Path(settings.root or "?").is_dir():
-        found = f"'{settings.root}', which is no folder" if settings.root else "missing"
-        raise UserError(f"--root is {found}, expected the folder that holds Single-source, Multi-sources and AVSS")
-    if isinstance(settings, DemoSettings):
-        out = Path(settings.out)
-        if settings.overwrite:
-            _refuse_overwrite("out", out, "ann.out")
-        elif out.exists():
-            raise UserError(f"out is '{out}', which exists, expected a new folder, or --overwrite")
+    mode.check(settings)

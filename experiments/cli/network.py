@@ -11,8 +11,9 @@ from avs.losses import objective
 from experiments.dataset import frames_per_clip, mask_channels
 from experiments.errors import UserError, nearest
 from experiments.model import model_spec
+from experiments.modes import MODES
 from experiments.official import key_map
-from experiments.settings import ConvertSettings, RunSettings, SnnSettings
+from experiments.settings import RunSettings, SpikingSettings
 from graph.graph import Graph
 from graph.infer import window
 from graph.models import FAMILIES, build
@@ -74,18 +75,18 @@ def _clips(settings: RunSettings, graph: Graph) -> None:
 
 def _outputs(settings: RunSettings, graph: Graph) -> None:
     """Losses that read outputs which not every family publishes."""
-    chosen = settings.information
+    term = settings.information
     shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
     try:
         objective.check(settings.loss, shapes)
-        if chosen.weight:
-            information.check(chosen.estimator, chosen.level, shapes)
+        if term.weight:
+            information.check(term.estimator, term.level, shapes)
     except ValueError as error:
         raise UserError(f"{error} (model.name is '{settings.model.name}')") from error
 
 
 def _form(settings: RunSettings) -> None:
-    if not isinstance(settings, SnnSettings | ConvertSettings) or settings.spikes.form != "released":
+    if not isinstance(settings, SpikingSettings) or settings.spikes.form != "released":
         return
     for key, wanted in RELEASED.items():
         value = attrgetter(key)(settings)
@@ -96,8 +97,10 @@ def _form(settings: RunSettings) -> None:
 
 def _starts(settings: RunSettings, spec: BaseSpec) -> None:
     if settings.weights:
-        if isinstance(settings, ConvertSettings):
-            raise UserError(f"weights is '{settings.weights}', expected none: --mode convert starts from --from")
+        mode = MODES[settings.mode]
+        if mode.needs_run:
+            start = f"--mode {mode.name} starts from {mode.shown(mode.reads)}"
+            raise UserError(f"weights is '{settings.weights}', expected none: {start}")
         key_map(settings)
     model = settings.model
     parts = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from common.words import not_among
 from graph.backbones import BACKBONES
 from graph.backbones import efficientnet as lite
 from graph.blocks import linear
@@ -40,7 +41,7 @@ HEADS: dict[str, Head] = {
 def classifier(name: str, spec: BaseSpec | None = None, *, classes: int = 1000) -> Graph:
     """The graph of an image classifier on ``spec.image`` pixels, with one output, ``logits``."""
     if name not in HEADS:
-        raise ValueError(f"no classifier for the backbone '{name}', expected one of {', '.join(HEADS)}")
+        raise ValueError(not_among("backbone with a classifier", name, HEADS))
     spec = spec or BaseSpec(dropout=0.0)
     g = Graph(name=name)
     image = g("image", Input(dims=(3, spec.image, spec.image)))

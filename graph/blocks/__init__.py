@@ -7,7 +7,8 @@ from math import isqrt, log2, sqrt
 
 from graph.graph import Graph
 from graph.ops import Act, Add, Conv, Drop, Input, Linear, MatMul, Norm, Score, View
-from graph.spec import BaseSpec
+from graph.ops.weighted import Init
+from graph.spec import Activation, BaseSpec
 
 
 def inputs(g: Graph, spec: BaseSpec) -> tuple[str, str]:
@@ -21,35 +22,51 @@ def levels(maps: list[str]) -> dict[str, str]:
     return {f"level_{i}": value for i, value in enumerate(maps)}
 
 
-def norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, eps: float = 1e-5) -> str:
+def norm_op(channels: int, spec: BaseSpec, *, axis: int = -1, eps: float = 1e-5) -> Norm:
     """The spec's norm: batch, or LayerNorm on tokens (with ``eps``) and GroupNorm on maps."""
-    channels = g[x].shape[axis]
     if spec.norm == "batch":
-        return g(name, Norm(form="batch", channels=channels, axis=axis), x)
+        return Norm(form="batch", channels=channels, axis=axis)
     if axis == 0:
-        return g(name, Norm(form="group", channels=channels, groups=min(32, channels), axis=0), x)
-    return g(name, Norm(form="layer", channels=channels, axis=-1, eps=eps), x)
+        return Norm(form="group", channels=channels, groups=min(32, channels), axis=0)
+    return Norm(form="layer", channels=channels, axis=-1, eps=eps)
 
 
-def act(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, fn: str = "") -> str:
-    chosen = fn or spec.act
-    return g(name, Act(fn=chosen, axis=axis, ceiling=spec.ceiling if chosen == "relu" else 0.0), x)
+def norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, eps: float = 1e-5) -> str:
+    return g(name, norm_op(g[x].shape[axis], spec, axis=axis, eps=eps), x)
+
+
+def act(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1, fn: Activation | None = None) -> str:
+    """``fn``: the activation, if not the spec's."""
+    fn = fn or spec.act
+    return g(name, Act(fn=fn, axis=axis, ceiling=spec.ceiling if fn == "relu" else 0.0), x)
 
 
 def conv_block(
-    g: Graph, name: str, x: str, cout: int, spec: BaseSpec, *, kernel: int = 1, stride: int = 1, fn: str | None = "relu"
+    g: Graph,
+    name: str,
+    x: str,
+    cout: int,
+    spec: BaseSpec,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
+    fn: Activation | None = "relu",
 ) -> str:
     """Conv (name.0), norm (name.1), activation (name.2) on a map; ``fn=None`` leaves the activation out."""
     with g.scope(name):
-        shifted = spec.norm != "batch"  # a batch norm's shift would make a bias idle
         op = Conv(
-            cin=g[x].shape[0], cout=cout, kernel=(kernel, kernel), stride=stride, padding=kernel // 2, bias=shifted
+            cin=g[x].shape[0],
+            cout=cout,
+            kernel=(kernel, kernel),
+            stride=stride,
+            padding=kernel // 2,
+            bias=spec.bias_before_norms,
         )
         y = norm(g, "1", g("0", op, x), spec, axis=0)
         return y if fn is None else act(g, "2", y, spec, axis=0, fn=fn)
 
 
-def linear(g: Graph, name: str, x: str, cout: int, *, bias: bool = True, init: str = "xavier") -> str:
+def linear(g: Graph, name: str, x: str, cout: int, *, bias: bool = True, init: Init = "xavier") -> str:
     return g(name, Linear(cin=g[x].shape[-1], cout=cout, bias=bias, init=init), x)
 
 
@@ -72,14 +89,14 @@ HEADS_MERGED = "h n d -> n (h d)"
 def attention(
     g: Graph, name: str, query: str, memory: str, spec: BaseSpec, *, bias: bool = True, drop: bool = True
 ) -> str:
-    """Multi-head attention of ``query`` [N, C] over ``memory`` [M, C], with a projection of what it found."""
+    """Multi-head attention of ``query`` [N, C] over ``memory`` [M, C], with a projection of the heads' results."""
     with g.scope(name):
         merged = attended(g, query, memory, spec, bias=bias, drop=drop)
         return linear(g, "out_proj", merged, spec.hidden, bias=bias)
 
 
 def attended(g: Graph, query: str, memory: str, spec: BaseSpec, *, bias: bool = True, drop: bool = True) -> str:
-    """The same without the last projection: what every head found, side by side [N, C]."""
+    """The same without the last projection: the heads' results side by side [N, C]."""
     q, k, v = (
         linear(g, f"{part}_proj", source, spec.hidden, bias=bias)
         for part, source in (("q", query), ("k", memory), ("v", memory))
@@ -117,11 +134,11 @@ def _linear_attention(g: Graph, q: str, k: str, v: str, spec: BaseSpec) -> str:
 
 
 def hidden_norm(g: Graph, name: str, x: str, spec: BaseSpec, *, axis: int = -1) -> str:
-    """In front of a hidden activation: where batch norms fold away, or the spec asks for one."""
-    return norm(g, name, x, spec, axis=axis) if spec.norm == "batch" or spec.hidden_norms else x
+    """In front of a hidden activation, where the spec wants one."""
+    return norm(g, name, x, spec, axis=axis) if spec.hidden_norms else x
 
 
-def feed_forward(g: Graph, x: str, width: int, spec: BaseSpec, *, fn: str = "") -> str:
+def feed_forward(g: Graph, x: str, width: int, spec: BaseSpec, *, fn: Activation | None = None) -> str:
     """linear2(act(linear1(x))); ``fn``: the activation, if not the spec's."""
     y = linear(g, "linear1", x, width)
     y = hidden_norm(g, "hidden_norm", y, spec)

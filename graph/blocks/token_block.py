@@ -2,8 +2,8 @@
 
     x = x + proj(softmax(q k^T / sqrt d) v),  q k v = qkv(norm1 x);   x = x + fc2(act(fc1(norm2 x)))
 
-x is [N, C] of one frame. With ``frames`` the attention runs along the frames of a clip, token by token; everything else
-stays a frame's own business, so only the heads are seen as [N, h, F, d].
+x is [N, C] of one frame. With ``frames`` the attention runs along the F frames of a clip, for each token by itself: its
+queries, keys and values are then [N, h, F, d]. All other layers see one frame at a time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isqrt, log2, sqrt
 
-from graph.blocks import act, linear, norm
+from graph.blocks import act, hidden_norm, linear, norm
 from graph.graph import Graph
 from graph.ops import Add, Fold, MatMul, Score, Slice, Unfold, View
 from graph.spec import BaseSpec
@@ -21,7 +21,8 @@ MLP_RATIO = 4
 
 @dataclass(frozen=True)
 class Block:
-    """``normed``: norm1 of what came in. ``logits`` [..., h, N, N]: scaled q k^T before any softmax, if wanted."""
+    """``out``: the block's result. ``normed``: norm1 of its input. ``logits`` [..., h, N, N]: the scaled q k^T in front
+    of the softmax; empty where the attention is linear and nobody asked for them."""
 
     out: str
     normed: str
@@ -58,11 +59,10 @@ def score(g: Graph, name: str, logits: str, spec: BaseSpec) -> str:
 def mlp(g: Graph, x: str, spec: BaseSpec, *, eps: float = 1e-5) -> str:
     """x + fc2(act(fc1(norm2 x)))"""
     channels = g[x].shape[-1]
-    batch = spec.norm == "batch"
     y = norm(g, "norm2", x, spec, eps=eps)
     with g.scope("mlp"):
-        y = linear(g, "fc1", y, MLP_RATIO * channels, bias=not batch)
-        y = norm(g, "norm", y, spec) if batch else y
+        y = linear(g, "fc1", y, MLP_RATIO * channels, bias=spec.bias_before_norms or not spec.hidden_norms)
+        y = hidden_norm(g, "norm", y, spec)
         y = linear(g, "fc2", act(g, "act", y, spec), channels)
     return g("add2", Add(), x, y)
 
@@ -78,7 +78,7 @@ def block(
     eps: float = 1e-5,
     logits: bool = False,
 ) -> Block:
-    """``bias``: of qkv. ``logits``: they are wanted even where the attention is linear and needs none."""
+    """``bias``: qkv has one. ``logits``: compute them also where the attention is linear and needs none."""
     channels = g[x].shape[-1]
     along = Heads(heads, frames)
     normed = norm(g, "norm1", x, spec, eps=eps)

@@ -50,7 +50,10 @@ def lent_norms(graph: Graph, parts: dict[str, Any]) -> dict[str, str]:
         (reader,) = readers[name]
         op = graph[reader].op
         site = op.site if isinstance(op, Firing) else None
-        if site is None or site.folded or site.norm is not None or op.gain_shift[1] or op.unit != ONE:
+        if site is None or site.folded or site.norm is not None:
+            continue
+        assert isinstance(op, Firing)
+        if op.gain_shift[1] or op.unit != ONE:
             continue
         if getattr(getattr(parts[reader], "fire", None), "fuses_norm", False):
             parts[reader].lend(parts[name])
@@ -136,15 +139,11 @@ class _Code:
         extra = {} if unit == ONE else {"unit": self.unit(unit)}
         if isinstance(part, Call):
             inputs = ([*args],) if part.star else args
-            return self.fx.create_node(
-                "call_function", part.fn, (*inputs, *part.args), {**part.kwargs, **extra}, label
-            )
+            return self.fx.create_node("call_function", part.fn, (*inputs, *part.args), {**part.kwargs, **extra}, label)
         if isinstance(part, nn.Parameter):
             stored = self.fx.create_node("get_attr", self.path(node.weights), name=f"{label}_stored")
             return self.fx.create_node("call_function", torch.unsqueeze, (stored, 0), name=label)
-        return self.fx.create_node(
-            "call_module", self.path(node.weights), args, {**extra, **node.op.keywords()}, label
-        )
+        return self.fx.create_node("call_module", self.path(node.weights), args, {**extra, **node.op.keywords()}, label)
 
     def unit(self, unit: Unit) -> fx.Node:
         """The number that a unit is: its sites' steps and its factor, multiplied."""
@@ -183,8 +182,8 @@ def lower(
     stateful: bool = False,
     task: Task | None = None,
 ) -> Any:
-    """A ``Network`` whose ``forward(**inputs)`` returns ``{output name: tensor}``; with ``stateful`` a ``Stateful``, which
-    is called once a time step with its state handed in and out."""
+    """A ``Network``: ``forward(**inputs)`` returns ``{output name: tensor}``. ``stateful``: a ``Stateful``, which is
+    called once a time step with its state handed in and out."""
     wanted = graph.pruned(outputs)
     values = infer(wanted)  # clocks and kinds must be consistent before anything is built
     parts = parts_of(wanted, dialect, values)

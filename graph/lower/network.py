@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from graph.dialect import Call, Dialect
 from graph.graph import Graph, Node
 from graph.ops import Firing, Output, Scaled
 from graph.passes.units import counts_of
+from graph.serial import loads
 from graph.task import Task
 from graph.values import ONE, Unit
 
@@ -61,9 +63,7 @@ class Scope(nn.Module):
 class Network(Scope):
     """What ``lower`` makes. ``forward(**inputs)`` -> ``{output name: tensor}``."""
 
-    def __init__(
-        self, graph: Graph, dialect: Dialect, parts: dict[str, Any], lent: dict[str, str], task: Task
-    ) -> None:
+    def __init__(self, graph: Graph, dialect: Dialect, parts: dict[str, Any], lent: dict[str, str], task: Task) -> None:
         super().__init__("".join(p.title() for p in graph.name.split("_")))
         calls = {name: part for name, part in parts.items() if isinstance(part, Call)}
         self.__dict__ |= {"graph": graph, "dialect": dialect, "task": task, "calls": calls, "lent": lent}
@@ -113,9 +113,11 @@ class Network(Scope):
         return value  # type: ignore[no-any-return]
 
     # ---- what it says of itself -------------------------------------------------------------------------------------
+    @torch.no_grad()
     def counts(self) -> dict[str, float]:
-        """Value -> what one of its counts is worth, of everything in it that counts: n counts stand for n times this."""
-        return {name: float(self.unit(unit)) for name, unit in counts_of(self.graph).items()}
+        """Value -> what one of its counts is worth, of all that are counts: n of them stand for n times this."""
+        units = counts_of(self.graph).items()
+        return {name: float(torch.as_tensor(self.unit(unit)).detach()) for name, unit in units}
 
     def kernels(self) -> dict[str, str]:
         """Node -> the compiled kernel that it runs on, or why there is none; only of nodes that could have one."""
@@ -128,12 +130,29 @@ class Network(Scope):
                 table[name] = self.calls[name].kernel
         return table
 
+    def save(self, folder: Path | str) -> None:
+        """``graph.json`` and ``model.safetensors``, each written whole."""
+        from graph.lower.files import write
+
+        write(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: Path | str, dialect: Dialect | None = None) -> Network:
+        """The network that a folder holds, in eval mode. ``dialect``: who computes it, if not whom the folder names."""
+        from graph.lower.emit import lower
+        from graph.lower.files import GRAPH, dialect_of, fill, task_of
+
+        text = (Path(folder) / GRAPH).read_text()
+        graph = loads(text)
+        network: Network = lower(graph, dialect or dialect_of(text, graph), task=task_of(text))
+        return fill(network, Path(folder))
+
     @torch.no_grad()
     def predict(self, image: Any, sound: Any) -> Tensor:
         """Mask logits [F, classes, H, W] of pictures and the sound of the same seconds, prepared as the task says."""
-        was_training = self.training
+        was_training, side = self.training, self.graph["image"].shape[-1]
         self.eval()
         try:
-            return self(**self.task.prepared(image, sound))["mask"]  # type: ignore[no-any-return]
+            return self(**self.task.prepared(image, sound, side))["mask"]  # type: ignore[no-any-return]
         finally:
             self.train(was_training)

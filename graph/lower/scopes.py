@@ -34,7 +34,7 @@ class Wiring:
 
 
 def ordered(wiring: Wiring, names: list[str], scopes: Mapping[str, list[str]]) -> list[str] | None:
-    """Scopes and single nodes in an order that can be run, earliest first; None where the scopes wait for each other."""
+    """Scopes and single nodes in an order that can be run, earliest first; None where scopes wait for each other."""
     item = {n: n for n in names} | {n: scope for scope, members in scopes.items() for n in members}
     first: dict[str, int] = {}
     waits: dict[str, set[str]] = {}

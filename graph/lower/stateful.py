@@ -24,8 +24,8 @@ from graph.values import Clock
 
 @dataclass(frozen=True)
 class State:
-    """``call``: how many calls have been made; ``neurons``: a membrane a site; ``sums``: over the steps so far, of every
-    Decode; ``kept``: values of earlier calls that later ones read."""
+    """``call``: how many calls have been made; ``neurons``: a membrane a site; ``sums``: of each Decode, over the steps
+    so far; ``kept``: values of earlier calls that later ones read (``name@step`` where they have steps)."""
 
     call: int = 0
     neurons: dict[str, Tensor] = field(default_factory=dict)
@@ -46,6 +46,8 @@ class Stateful(nn.Module):
         for name, node in network.graph.nodes.items():
             before = max((self.stage[a] for a in node.args), default=0)
             self.stage[name] = before + isinstance(node.op, Decode)
+        reads = [(a, self.stage[n] - isinstance(v.op, Decode)) for n, v in network.graph.nodes.items() for a in v.args]
+        self.crossing = {a for a, stage in reads if a in self.stepped and stage > self.stage[a]}
         self.stages = 1 + max((self.stage[n] for n in self.stepped), default=0)
         self.calls = self.stages * self.steps
         self.eval()
@@ -78,10 +80,14 @@ class Stateful(nn.Module):
         now[name] = value
         if name not in self.stepped:
             state.kept[name] = value
+        elif name in self.crossing:
+            state.kept[f"{name}@{state.call % self.steps}"] = value
 
     def _value(self, node: Node, now: dict[str, Tensor], state: State, inputs: dict[str, Tensor]) -> Tensor:
         def read(name: str) -> Tensor:
-            return now[name] if name in now else state.kept[name]
+            if name in now:
+                return now[name]
+            return state.kept[f"{name}@{state.call % self.steps}" if name in self.stepped else name]
 
         if isinstance(node.op, Input):
             return inputs[node.name]

@@ -1,21 +1,23 @@
-"""Families by name: a plain function from a spec to a ``Graph``, and its named specs."""
+"""Families by name. A family is a function from a spec to a ``Graph``, and its named specs.
+
+A new one is a folder (or a file) beside this file and one line in ``FAMILIES``; no other place of ``graph`` lists them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
+from common.words import not_among
 from graph.graph import Graph
 from graph.models.av2ts import AV2TS_SPECS, av2ts
 from graph.models.avsegformer import avsegformer
-from graph.models.etavs import etavs
-from graph.models.etavs.spec import ETAVS_SPECS
+from graph.models.etavs import ETAVS_SPECS, etavs
+from graph.models.mask_transformer import SPECS, Spec
 from graph.models.miavs import miavs
-from graph.models.qsd import qsd
-from graph.models.qsd.spec import QSD_SPECS
-from graph.spec import SPECS, BaseSpec, Spec
+from graph.models.qsd import QSD_SPECS, qsd
+from graph.spec import BaseSpec
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,23 @@ FAMILIES: dict[str, Family] = {
 MODELS = tuple(FAMILIES)
 
 
-def nearest(found: str, choices: object) -> str:
-    return get_close_matches(found, list(choices), n=1, cutoff=0.0)[0]  # type: ignore[call-overload]
-
-
-def _chosen(key: str, found: str, choices: Mapping[str, Any]) -> Any:
-    if found not in choices:
-        raise ValueError(
-            f"{key} is '{found}', expected one of {', '.join(choices)}; nearest: '{nearest(found, choices)}'"
-        )
-    return choices[found]
+def family_of(name: str) -> Family:
+    if name not in FAMILIES:
+        raise ValueError(not_among("model.name", name, FAMILIES))
+    return FAMILIES[name]
 
 
 def spec_of(name: str, spec: str = "tiny", **changes: Any) -> Any:
     """A family's named spec, with some fields replaced."""
-    return replace(_chosen("model.spec", spec, _chosen("model.name", name, FAMILIES).specs), **changes)
+    specs = family_of(name).specs
+    if spec not in specs:
+        raise ValueError(not_among("model.spec", spec, specs))
+    return replace(specs[spec], **changes)
 
 
 def build(name: str, spec: BaseSpec | str = "tiny") -> Graph:
     """The graph of a registered family; a spec may be given by name."""
-    family: Family = _chosen("model.name", name, FAMILIES)
-    return family.build(spec_of(name, spec) if isinstance(spec, str) else spec)
+    return family_of(name).build(spec_of(name, spec) if isinstance(spec, str) else spec)
 
 
-__all__ = ["FAMILIES", "MODELS", "SPECS", "BaseSpec", "Family", "Spec", "build", "nearest", "spec_of"]
+__all__ = ["FAMILIES", "MODELS", "SPECS", "BaseSpec", "Family", "Spec", "build", "family_of", "spec_of"]

@@ -8,9 +8,8 @@ from __future__ import annotations
 from graph.blocks import attended, linear
 from graph.blocks.deformable import TOKENS
 from graph.graph import Graph
-from graph.models.mask_transformer import Fused, build
+from graph.models.mask_transformer import Fused, Spec, build
 from graph.ops import Gate, Mul, View
-from graph.spec import Spec
 
 
 def mixer(g: Graph, feature: str, audio: str, spec: Spec) -> Fused:

@@ -1,9 +1,11 @@
 """MI-AVS: the mask transformer with a mutual-information map for its fusion.
 
-T(v, a) = fc3(relu(fc2(relu(fc1([v; a]))))) for every pixel v of the mask feature and the sound a;
-gate = sigmoid(proj(sum_v T(v, a) v)), on the feature's channels. The published sum runs over pixels unscaled; a spec
-with pre-norm divides it by their number, a power of two. fc1 of a concatenation is written as the sum of two layers, so
-that the half that reads the sound is computed once and not once a pixel.
+    T(v, a) = fc3(relu(fc2(relu(fc1([v; a])))))  for every pixel v of the mask feature and the sound a
+    gate = sigmoid(proj(sum_v T(v, a) v)),  which scales the feature's channels
+
+As published, the sum over pixels is not scaled; with ``spec.mean_pooling`` it is divided by their number, a power of
+two. The layer fc1 of a concatenation is written as the sum of two layers: then the half that reads the sound is
+computed once, not once for each pixel (``spec.joint_critic``: as published).
 """
 
 from __future__ import annotations
@@ -11,9 +13,8 @@ from __future__ import annotations
 from graph.blocks import act, hidden_norm, linear, norm
 from graph.blocks.deformable import TOKENS
 from graph.graph import Graph
-from graph.models.mask_transformer import Fused, build
+from graph.models.mask_transformer import Fused, Spec, build
 from graph.ops import Add, Concat, Const, Gate, MatMul, Mul, View
-from graph.spec import Spec
 
 
 def _apart(g: Graph, pixels: str, audio: str, width: int) -> str:
@@ -40,10 +41,10 @@ def information(g: Graph, feature: str, audio: str, spec: Spec) -> Fused:
             hidden = act(g, f"act{i}", hidden, spec, fn="relu")
         score = linear(g, "fc3", hidden, 1)
     row = g("score_row", View(pattern="n 1 -> 1 n"), score)
-    scale = 1.0 / count if spec.pre_norm else 1.0
+    scale = 1.0 / count if spec.mean_pooling else 1.0
     pooled = g("pooled", MatMul(inner=count, scale=scale), row, pixels)
     gate = linear(g, "proj", pooled, spec.mask_dim)
-    gate = norm(g, "gate_norm", gate, spec) if spec.hidden_norms else gate
+    gate = norm(g, "gate_norm", gate, spec) if spec.gate_norm else gate
     gate = g("gate", Gate(fn=spec.gate), gate)
     gate = g("channels", View(pattern="1 c -> c 1 1"), gate)
     return Fused(g("gated", Mul(), feature, gate), {"mi_map": score})

@@ -2,7 +2,7 @@
 
 from graph.ops.base import REGISTRY, Array, Fanout, Op, Part, Scaled, size
 from graph.ops.codebook import Codebook, SquaredError
-from graph.ops.firing import Act, Firing, Gate, Mask, Score, Site
+from graph.ops.firing import Act, Firing, Gate, Score, Site
 from graph.ops.layout import (
     Concat,
     Decode,
@@ -20,6 +20,7 @@ from graph.ops.layout import (
     Upsample,
     View,
 )
+from graph.ops.mask import Mask
 from graph.ops.products import Add, DeformSample, MatMul, Mul
 from graph.ops.scale import Scale
 from graph.ops.sources import Const, Input, Output, Param

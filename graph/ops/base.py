@@ -91,6 +91,11 @@ class Op:
         return False
 
     @property
+    def chooses(self) -> bool:
+        """Which elements of its inputs it moves depends on their values (a maximum)."""
+        return False
+
+    @property
     def carries(self) -> bool:
         """op(u x) = u op(x), for inputs of one unit u: what it makes of counts has their unit."""
         return self.moves
@@ -113,7 +118,7 @@ class Op:
     def fanout(self, *inputs: Shape) -> Fanout:
         raise TypeError(f"{type(self).__name__} has no synapses, so a spike has no fan-out in it")
 
-    def kind(self, *kinds: Kind) -> Kind:
+    def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         return REAL
 
     def clock(self, *clocks: Clock) -> Clock:
@@ -133,7 +138,7 @@ class Op:
         return {}
 
     # ---- its value --------------------------------------------------------------------------------------------------
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """Its value, from arrays [B, ...] with a leading batch axis (1 for what is static), and its tables by suffix.
 
         An op that is ``Scaled`` is also given the number ``unit``. No batch statistics, no dropout: inference."""
@@ -157,7 +162,7 @@ class Keep:
     def moves(self) -> bool:
         return True
 
-    def kind(self, *kinds: Kind) -> Kind:
+    def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         return kinds[0]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from graph.ops.base import Op, Scaled, broadcast, size
-from graph.values import Shape
+import numpy as np
+
+from graph.ops.base import Array, Op, Part, Scaled, broadcast, size
+from graph.values import Kind, Shape, Spike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,21 @@ class Codebook(Scaled):
     def keywords(self) -> Mapping[str, bool]:
         return {"update": True} if self.updates else {}
 
+    def parts(self, kinds: tuple[Kind, ...], out: Shape, *inputs: Shape) -> tuple[Part, ...]:
+        reason = "" if isinstance(kinds[0], Spike) else "distances to the entries of a codebook"
+        return (Part(self.multiplies(out, *inputs), reason, self.macs(out, *inputs)),)
+
+    def tables(self) -> Mapping[str, Shape]:
+        return {"entries": (self.entries, self.dim)}
+
+    def parameters(self) -> int:
+        return 0  # the entries are moved by running means, not learnt by a gradient
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
+        (x,), entries = inputs, tables["entries"]
+        distances = np.square(entries).sum(-1) / 2 - (x * np.float32(unit)) @ entries.T
+        return entries[distances.argmin(-1)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredError(Op):
@@ -52,6 +69,7 @@ class SquaredError(Op):
 
     arity: ClassVar[int | None] = 2
     product: ClassVar[bool] = True
+    reason: ClassVar[str] = "training loss"
     weight: float = 1.0
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -61,3 +79,7 @@ class SquaredError(Op):
 
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(inputs[0]) + 1
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        x, target = inputs
+        return np.float32(self.weight) * np.square(x - target).reshape(len(x), -1).mean(1, keepdims=True)

@@ -9,10 +9,13 @@ that every other key of the spiking network is a key of the ANN.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from graph.neuron import Neuron
-from graph.ops.base import Array, Op, Scaled, size
+from graph.ops import real_functions
+from graph.ops.base import Array, Scaled, size
 from graph.ops.site_meaning import counts
 from graph.ops.weighted import Norm
 from graph.values import ONE, Kind, Shape, Spike, Unit
@@ -96,7 +99,7 @@ class Firing(Scaled):
             return ONE if self.site.learn else Unit(1.0, (self.site.name,))
         return Unit(self.worth, (self.site.name,))
 
-    def kind(self, *kinds: Kind) -> Kind:
+    def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         return super().kind(*kinds) if self.site is None else self.site.spike
 
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
@@ -112,7 +115,7 @@ class Firing(Scaled):
         """Its value without a site."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, steps: int = 1, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, steps: int = 1, **tables: Any) -> Array:
         (x,) = inputs
         return self.real(x) if self.site is None else counts(self, x, unit, steps, tables)
 
@@ -133,6 +136,10 @@ class Act(Firing):
     def worth(self) -> float:
         return self.scale
 
+    def real(self, x: Array) -> Array:
+        y = real_functions.ACTS[self.fn](x)
+        return (np.minimum(y, np.float32(self.ceiling)) if self.ceiling else y) * np.float32(self.scale)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gate(Firing):
@@ -144,6 +151,9 @@ class Gate(Firing):
     @property
     def gain_shift(self) -> tuple[float, float]:
         return (0.25 if self.fn == "sigmoid" else 1.0), 0.5
+
+    def real(self, x: Array) -> Array:
+        return real_functions.GATES[self.fn](x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,10 +173,5 @@ class Score(Firing):
     def worth(self) -> float:
         return self.scale
 
-
-@dataclass(frozen=True, kw_only=True)
-class Mask(Op):
-    """y = x where mask >= threshold, far below zero elsewhere (masked attention); a row masked whole is left open."""
-
-    threshold: float = 0.5
-    arity = 2
+    def real(self, x: Array) -> Array:
+        return real_functions.SCORES[self.fn](x, self.ceiling) * np.float32(self.scale)

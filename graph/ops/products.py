@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from graph.ops.base import Op, Scaled, broadcast, size
-from graph.values import REAL, Integer, Kind, Shape, magnitude
+import numpy as np
+
+from graph.ops.base import Array, Op, Part, Scaled, broadcast, size
+from graph.values import REAL, Integer, Kind, Shape, Spike, magnitude
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +31,21 @@ class MatMul(Scaled):
     def macs(self, out: Shape, *inputs: Shape) -> int:
         return size(out) * self.inner
 
-    def kind(self, *kinds: Kind) -> Kind:
+    def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         a, b = (magnitude(k) for k in kinds)
         return REAL if a is None or b is None else Integer(a * b * self.inner)
+
+    def parts(self, kinds: tuple[Kind, ...], out: Shape, *inputs: Shape) -> tuple[Part, ...]:
+        macs = self.macs(out, *inputs)
+        return (Part(macs, "product of decoded counts", macs),)
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
+        """Term by term over the inner axis: counts times counts are whole numbers."""
+        a, b = inputs
+        y = np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), np.float32)
+        for k in range(self.inner):
+            y += a[..., :, k, None] * b[..., None, k, :]
+        return y * np.float32(self.scale) * np.float32(unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +94,40 @@ class DeformSample(Scaled):
     def coefficient_multiplies(self, out: Shape) -> int:
         return self.samples(out[0]) * 8  # four bilinear coefficients, each then times the attention weight
 
+    def parts(self, kinds: tuple[Kind, ...], out: Shape, *inputs: Shape) -> tuple[Part, ...]:
+        return (
+            Part(self.macs(out, *inputs), "" if isinstance(kinds[0], Spike) else "sampled value is not a spike"),
+            Part(self.coefficient_multiplies(out), "bilinear coefficients times attention weight", 0, "coefficients"),
+        )
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
+        value, offset, weight, reference = inputs
+        rows, queries = offset.shape[:2]
+        value, reference = (np.broadcast_to(x, (rows, *x.shape[1:])) for x in (value, reference))
+        y = np.zeros((rows, queries, self.heads, self.channels), np.float32)
+        row, head = np.arange(rows)[:, None, None], np.arange(self.heads)
+        start = 0
+        for level, (height, width) in enumerate(self.levels):
+            for point in range(self.points):
+                side = np.array([width, height], np.float32)
+                place = reference[:, :, None, level] * side + offset[:, :, :, level, point] - np.float32(0.5)
+                base = np.floor(place)
+                fx, fy = np.moveaxis(place - base, -1, 0)
+                for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+                    share = (fx if dx else 1 - fx) * (fy if dy else 1 - fy) * weight[:, :, :, level, point]
+                    x, z = base[..., 0] + dx, base[..., 1] + dy
+                    inside = (x >= 0) & (x < width) & (z >= 0) & (z < height)
+                    token = start + np.where(inside, z * width + x, 0).astype(int)
+                    y += np.where(inside, share, 0)[..., None].astype(np.float32) * value[row, token, head]
+            start += height * width
+        return y.reshape(rows, queries, -1) * np.float32(unit)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mul(Scaled):
     """y = a * b, broadcast: a gate on a feature."""
 
+    reason: ClassVar[str] = "gate"
     linear_in: ClassVar[tuple[int, ...]] = (0, 1)
     product: ClassVar[bool] = True
     arity: ClassVar[int | None] = 2
@@ -95,9 +138,12 @@ class Mul(Scaled):
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(out)
 
-    def kind(self, *kinds: Kind) -> Kind:
+    def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         a, b = (magnitude(k) for k in kinds)
         return REAL if a is None or b is None else Integer(a * b)
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
+        return inputs[0] * inputs[1] * np.float32(unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +159,12 @@ class Add(Op):
     def shape(self, *inputs: Shape) -> Shape:
         return broadcast(*inputs)
 
-    def kind(self, *kinds: Kind) -> Kind:
+    def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         a, b = kinds
         sites = {getattr(k, "site", None) for k in kinds}
         if None in sites or len(sites) > 1:
             return REAL
         return Integer((magnitude(a) or 0) + (magnitude(b) or 0))
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        return inputs[0] + inputs[1]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from graph.ops.base import Keep, Op, size
+from graph.ops.base import Array, Keep, Op
+from graph.ops.recipes import RECIPES, Recipe
+from graph.ops.weighted import Init
 from graph.values import Clock, Shape
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Op):
-    """A tensor from the task, one per frame. ``grid`` > 0 says that its values are multiples of 2**-grid."""
+    """A tensor from the task, one per frame. ``grid`` > 0 says that its values are multiples of 2**-grid. Who runs the
+    graph has its value."""
 
     arity: ClassVar[int | None] = 0
     dims: Shape
@@ -27,7 +31,7 @@ class Param(Op):
 
     arity: ClassVar[int | None] = 0
     dims: Shape
-    init: str = "normal"
+    init: Init = "normal"
 
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
@@ -35,8 +39,11 @@ class Param(Op):
     def clock(self, *clocks: Clock) -> Clock:
         return Clock.STATIC
 
-    def parameters(self) -> int:
-        return size(self.dims)
+    def tables(self) -> Mapping[str, Shape]:
+        return {"": self.dims}
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        return tables["value"][None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +51,12 @@ class Const(Op):
     """A recipe for a fixed tensor (``sine`` positions, ``reference`` points). Static, never in a state dict."""
 
     arity: ClassVar[int | None] = 0
-    recipe: str
+    recipe: Recipe
     dims: Shape
     levels: tuple[Shape, ...] = ()
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        return RECIPES[self.recipe](self.dims, self.levels)[None]
 
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
@@ -60,3 +70,6 @@ class Output(Keep, Op):
     """y = x, under a name. A ``training`` output leaves no trace in ``lower(..., outputs=["mask"])``."""
 
     training: bool = False
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        return inputs[0]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
-from graph.ops.base import Fanout, Op, Scaled, size
-from graph.values import Shape
+import numpy as np
+
+from graph.ops.base import Array, Fanout, Op, Part, Scaled, size
+from graph.values import Kind, Shape, Spike
+
+Init = Literal["kaiming", "xavier", "normal", "small", "zeros", "unit"]
 
 
 def taps_per_input(length: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[int, ...]:
@@ -23,12 +28,23 @@ def taps_per_input(length: int, kernel: int, stride: int, padding: int, dilation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv(Scaled):
-    """y[o, r, c] = b[o] + sum_{i, u, v} w[o, i, u, v] x[i, r s - p + u d, c s - p + v d] on [C, H, W]."""
+class Weighted(Scaled):
+    """An op with a weight a synapse, on its one input: where that is spikes, they drive all of its multiplies."""
 
+    abstract: ClassVar[bool] = True
     events_on: ClassVar[tuple[int, ...]] = (0,)
     linear_in: ClassVar[tuple[int, ...]] = (0,)
     weighted: ClassVar[bool] = True
+
+    def parts(self, kinds: tuple[Kind, ...], out: Shape, *inputs: Shape) -> tuple[Part, ...]:
+        macs = self.macs(out, *inputs)
+        return (Part(macs, "" if isinstance(kinds[0], Spike) else f"input is {kinds[0]}", macs),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv(Weighted):
+    """y[o, r, c] = b[o] + sum_{i, u, v} w[o, i, u, v] x[i, r s - p + u d, c s - p + v d] on [C, H, W]."""
+
     cin: int
     cout: int
     kernel: tuple[int, int] = (1, 1)
@@ -37,7 +53,7 @@ class Conv(Scaled):
     dilation: int = 1
     groups: int = 1
     bias: bool = False
-    init: str = "kaiming"
+    init: Init = "kaiming"
 
     def shape(self, *inputs: Shape) -> Shape:
         (channels, *lengths) = inputs[0]
@@ -60,21 +76,39 @@ class Conv(Scaled):
         )
         return Fanout(rows, columns, self.cout // self.groups)
 
-    def parameters(self) -> int:
-        return self.cout * self.cin // self.groups * prod(self.kernel) + self.bias * self.cout
+    def tables(self) -> Mapping[str, Shape]:
+        bias: dict[str, Shape] = {"bias": (self.cout,)} if self.bias else {}
+        return {"weight": (self.cout, self.cin // self.groups, *self.kernel), **bias}
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
+        """Tap by tap, channel by channel: sums in one order, whatever the machine."""
+        (x,), weight = inputs, tables["weight"] * np.float32(unit)
+        _, height, width = self.shape(x.shape[1:])
+        p, s, d = self.padding, self.stride, self.dilation
+        padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+        y = np.zeros((len(x), self.cout, height, width), np.float32)
+        ins, outs = self.cin // self.groups, self.cout // self.groups
+        for channel in range(self.cin):
+            group = slice(channel // ins * outs, (channel // ins + 1) * outs)
+            for u in range(self.kernel[0]):
+                for v in range(self.kernel[1]):
+                    rows = slice(u * d, u * d + (height - 1) * s + 1, s)
+                    columns = slice(v * d, v * d + (width - 1) * s + 1, s)
+                    taps = weight[group, channel % ins, u, v, None, None]
+                    y[:, group] += taps * padded[:, channel, None, rows, columns]
+        return y + tables["bias"][:, None, None] if self.bias else y
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Scaled):
-    """y = W x + b on the last axis of [..., C]."""
+class Linear(Weighted):
+    """y = W x + b on the last axis of [..., C]. ``offsets`` (heads, levels, points): its bias starts as the sampling
+    offsets of Deformable DETR."""
 
-    events_on: ClassVar[tuple[int, ...]] = (0,)
-    linear_in: ClassVar[tuple[int, ...]] = (0,)
-    weighted: ClassVar[bool] = True
     cin: int
     cout: int
     bias: bool = True
-    init: str = "xavier"
+    init: Init = "xavier"
+    offsets: tuple[int, int, int] | None = None
 
     def shape(self, *inputs: Shape) -> Shape:
         if inputs[0][-1] != self.cin:
@@ -87,8 +121,17 @@ class Linear(Scaled):
     def fanout(self, *inputs: Shape) -> Fanout:
         return Fanout((1,), (1,), self.cout)
 
-    def parameters(self) -> int:
-        return self.cin * self.cout + self.bias * self.cout
+    def tables(self) -> Mapping[str, Shape]:
+        bias: dict[str, Shape] = {"bias": (self.cout,)} if self.bias else {}
+        return {"weight": (self.cout, self.cin), **bias}
+
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
+        """Feature by feature."""
+        (x,), weight = inputs, tables["weight"] * np.float32(unit)
+        y = np.zeros((*x.shape[:-1], self.cout), np.float32)
+        for feature in range(self.cin):
+            y += x[..., feature, None] * weight[:, feature]
+        return y + tables["bias"] if self.bias else y
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +142,8 @@ class Norm(Op):
     ``group`` compute theirs from x, so they stay and are charged. ``axis`` is 0 for [C, H, W] and -1 for [N, C].
     """
 
-    form: str = "batch"
+    reason: ClassVar[str] = "norm that cannot be folded"
+    form: Literal["batch", "layer", "group"] = "batch"
     channels: int
     axis: int = 0
     groups: int = 1
@@ -112,8 +156,25 @@ class Norm(Op):
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(out) * (1 if self.foldable else 3)  # (square, scale, gamma) when the statistics are live
 
+    def tables(self) -> Mapping[str, Shape]:
+        statistics = ("running_mean", "running_var") if self.form == "batch" else ()
+        return {name: (self.channels,) for name in ("weight", "bias", *statistics)}
+
     def parameters(self) -> int:
         return 2 * self.channels
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        """At inference. A group's channels are normalised together, over all of the map."""
+        (x,) = inputs
+        across = [1, -1, *(1 for _ in x.shape[2:])] if self.axis == 0 else [-1]
+        gamma, beta = tables["weight"].reshape(across), tables["bias"].reshape(across)
+        if self.form == "batch":
+            mean, variance = tables["running_mean"].reshape(across), tables["running_var"].reshape(across)
+            return (x - mean) / np.sqrt(variance + np.float32(self.eps)) * gamma + beta
+        rows = x if self.form == "layer" else x.reshape(len(x), self.groups, -1)
+        centred = rows - rows.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(self.eps))
+        return scaled.reshape(x.shape) * gamma + beta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,5 +187,8 @@ class LayerScale(Op):
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(out)
 
-    def parameters(self) -> int:
-        return self.channels
+    def tables(self) -> Mapping[str, Shape]:
+        return {"gamma": (self.channels,)}
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        return inputs[0] * tables["gamma"]

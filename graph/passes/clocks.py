@@ -11,26 +11,8 @@ from dataclasses import replace
 
 from graph.graph import Graph, Node
 from graph.infer import clip_frames
-from graph.ops import (
-    Add,
-    Codebook,
-    Concat,
-    Conv,
-    Decode,
-    DeformSample,
-    Drop,
-    Expand,
-    Firing,
-    Linear,
-    MatMul,
-    Mul,
-    Output,
-    SquaredError,
-    Unfold,
-)
+from graph.ops import Add, Concat, Decode, Expand, Firing, Output, Unfold
 from graph.values import Clock
-
-PRODUCTS = (MatMul, DeformSample, Mul, Codebook, SquaredError)
 
 
 class _Clocks:
@@ -53,11 +35,8 @@ class _Clocks:
         return self.out
 
     def _add(self, name: str, node: Node) -> str:
-        op, clock = node.op, node.op.clock(*(self.clock[a] for a in node.args))
-        if isinstance(op, Drop) and clock == Clock.STEPPED:
-            op = replace(op, steps=self.out.steps)
-        self.out(name, op, *node.args, weights=node.weights)
-        self.clock[name] = clock
+        self.out(name, node.op, *node.args, weights=node.weights)
+        self.clock[name] = node.op.clock(*(self.clock[a] for a in node.args))
         return name
 
     def _wanted(self, node: Node) -> list[Clock]:
@@ -66,13 +45,13 @@ class _Clocks:
         stepped = Clock.STEPPED in clocks
         if isinstance(node.op, Firing) and node.op.site is not None:
             return [Clock.STEPPED if self.out.steps > 1 else Clock.ONCE]
-        if isinstance(node.op, Output) or (isinstance(node.op, PRODUCTS) and stepped):
+        if isinstance(node.op, Output) or (node.op.product and stepped):
             return [Clock.ONCE] * len(clocks)
         if isinstance(node.op, Concat) or (isinstance(node.op, Add) and stepped):
             return [max(clocks)] * len(clocks)
         if isinstance(node.op, Expand):
             return [Clock.STATIC, *(Clock.ONCE for _ in clocks[1:])]
-        if isinstance(node.op, Conv | Linear):
+        if node.op.weighted:
             return [max(c, Clock.ONCE) for c in clocks]
         return [Clock.STATIC] * len(clocks)
 
@@ -81,7 +60,7 @@ class _Clocks:
         if have == wanted or wanted == Clock.STATIC:
             return value
         if have == Clock.STEPPED:
-            return self._transition(value, "decoded", Decode(steps=self.out.steps), value)
+            return self._transition(value, "decoded", Decode(), value)
         if have == Clock.STATIC:
             value = self._transition(
                 value, "per_frame" if rows == 1 else "per_clip", Expand(to="once"), value, self._once(rows)

@@ -6,7 +6,7 @@ synaptic events is proportional to.
 
 from __future__ import annotations
 
-from graph.graph import WEIGHTED, Graph
+from graph.graph import Graph
 from graph.infer import frame_macs, infer
 from graph.values import Spike
 
@@ -15,7 +15,7 @@ def driven_macs(graph: Graph) -> dict[str, int]:
     values, macs = infer(graph), frame_macs(graph)
     driven: dict[str, int] = {}
     for node in graph.nodes.values():
-        kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
+        kind = values[node.args[0]].kind if node.op.weighted else None
         if isinstance(kind, Spike):
             driven[kind.site] = driven.get(kind.site, 0) + macs[node.name]
     return driven

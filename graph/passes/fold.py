@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graph.graph import WEIGHTED, Graph, empty_like
+from graph.graph import Graph, empty_like
 from graph.infer import infer
 from graph.ops import Drop, Expand, Firing, Norm, Output
 from graph.passes.units import bare, with_units
@@ -51,13 +51,13 @@ def plan(graph: Graph) -> Folding:
         if not isinstance(node.op, Norm) or not node.op.foldable:
             continue
         before = graph[node.args[0]]
-        if isinstance(before.op, WEIGHTED) and readers[before.name] == [name] and users[before.weights] == 1:
+        if before.op.weighted and readers[before.name] == [name] and users[before.weights] == 1:
             into_weights[name] = before.name
         elif sites := _sites_fed(graph, readers, name):
             into_sites.update({s: name for s in sites})
     steps = {}
     for name, node in graph.nodes.items():
-        kind = values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
+        kind = values[node.args[0]].kind if node.op.weighted else None
         if isinstance(kind, Spike) and graph[kind.site].op.site.learn:  # type: ignore[attr-defined]
             steps[name] = kind.site
     return Folding(into_weights, into_sites, steps)

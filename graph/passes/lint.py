@@ -11,24 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graph.graph import WEIGHTED, Graph, Node
+from graph.graph import Graph, Node
 from graph.infer import Value, infer
-from graph.ops import (
-    Codebook,
-    DeformSample,
-    Downsample,
-    Firing,
-    Input,
-    MatMul,
-    Mul,
-    Norm,
-    Pool,
-    Reduce,
-    Score,
-    SquaredError,
-    Upsample,
-)
-from graph.values import Clock, Spike
+from graph.ops import Firing, Input
+from graph.values import Clock
 
 
 @dataclass(frozen=True)
@@ -81,51 +67,33 @@ class Lint:
         return "\n".join(lines)
 
 
-REASONS = {
-    MatMul: "product of decoded counts",
-    Mul: "gate",
-    Norm: "norm that cannot be folded",
-    Upsample: "bilinear interpolation",
-    Downsample: "average",
-    Pool: "average",
-    Reduce: "average",
-    Score: "attention score",
-    Codebook: "distances to the entries of a codebook",
-    SquaredError: "training loss",
-}
+def _is_input_layer(graph: Graph, node: Node) -> bool:
+    """A weighted op that reads an input of the network through nothing that multiplies by weights, or fires."""
+    source = graph[node.args[0]]
+    while len(source.args) == 1 and not (source.op.weighted or isinstance(source.op, Firing)):
+        source = graph[source.args[0]]
+    return isinstance(source.op, Input)
 
 
 def _findings(graph: Graph, node: Node, values: dict[str, Value], steps: int) -> Iterator[Finding]:
-    inputs = graph.inputs(node)
+    """``node.op.parts``, over all steps and a frame's share of a clip."""
     share = max(values[node.name].frames, 1)
-    total = node.op.multiplies(node.shape, *inputs) * steps // share
-    if not total:
-        return
-    spiking = bool(node.args) and isinstance(values[node.args[0]].kind, Spike)
-    if isinstance(node.op, DeformSample):
-        taps = node.op.macs(node.shape, *inputs) * steps // share
-        yield Finding(node.name, taps, "" if spiking else "sampled value is not a spike")
-        yield Finding(f"{node.name} (coefficients)", total - taps, "bilinear coefficients times attention weight")
-    elif isinstance(node.op, WEIGHTED):
-        source = graph[node.args[0]]
-        while len(source.args) == 1 and not isinstance(source.op, (*WEIGHTED, Firing)) and not spiking:
-            source = graph[source.args[0]]
-        first = isinstance(source.op, Input)
-        reason = "" if spiking else "input layer" if first else f"input '{node.args[0]}' is {values[node.args[0]].kind}"
-        yield Finding(node.name, total, reason, first, macs=total)
-    elif isinstance(node.op, Codebook) and spiking:
-        yield Finding(node.name, total, "", macs=total)
-    else:
-        reason = REASONS.get(type(node.op), f"real arithmetic of {type(node.op).__name__}")
-        macs = total if isinstance(node.op, MatMul | Codebook) else 0
-        yield Finding(node.name, total, reason, macs=macs)
+    kinds = tuple(values[a].kind for a in node.args)
+    for part in node.op.parts(kinds, node.shape, *graph.inputs(node)):
+        first = bool(node.op.weighted and part.reason) and _is_input_layer(graph, node)
+        reason = "input layer" if first else part.reason
+        if node.op.weighted and part.reason and not first:
+            reason = f"input '{node.args[0]}' is {kinds[0]}"
+        name = f"{node.name} ({part.label})" if part.label else node.name
+        total, macs = (n * steps // share for n in (part.multiplies, part.macs))
+        yield Finding(name, total, reason, first, macs=macs)
 
 
 def lint(graph: Graph) -> Lint:
     """Findings for a graph, usually one that ``spikify`` and ``fold`` have rewritten, as it is run."""
     values = infer(graph)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for node in graph.nodes.values():
         steps = graph.steps if values[node.name].clock == Clock.STEPPED else 1
-        found += _findings(graph, node, values, steps)
-    return Lint(tuple(found))
+        findings += _findings(graph, node, values, steps)
+    return Lint(tuple(findings))

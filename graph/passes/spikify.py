@@ -21,25 +21,17 @@ from graph.ops import (
     Act,
     Conv,
     DeformSample,
-    Downsample,
     Drop,
     Expand,
     Firing,
-    Fold,
     Gate,
     Input,
     Linear,
     MatMul,
     Norm,
     Op,
-    Pad,
-    Pool,
-    Resize,
     Score,
     Site,
-    Slice,
-    Unfold,
-    Upsample,
     View,
 )
 from graph.passes.clocks import synchronise
@@ -74,17 +66,6 @@ class SpikeSpec:
         """The neuron of the longest prefix that fits."""
         fitting = [(prefix, neuron) for prefix, neuron in self.neurons if f"{value}.".startswith(f"{prefix}.")]
         return max(fitting, key=lambda pair: len(pair[0]))[1] if fitting else self.neuron
-
-
-def _keeps_spikes(op: Op) -> bool:
-    """Layout ops a site is hoisted above. MaxPool commutes with a monotone neuron, nearest Upsample copies."""
-    if isinstance(op, Upsample):
-        return op.mode == "nearest"
-    if isinstance(op, Downsample):
-        return not op.averages
-    if isinstance(op, Pool):
-        return op.fn == "max"
-    return isinstance(op, View | Slice | Pad | Resize | Fold | Unfold | Drop)
 
 
 def _power_of_two(step: float) -> float:
@@ -131,10 +112,10 @@ class _Rewrite:
 
     def _input_layer(self, op: Op, args: tuple[str, ...]) -> bool:
         """A Conv or Linear that reads an Input through layout ops and fixed affine norms (CED's) alone."""
-        if not isinstance(op, Conv | Linear):
+        if not op.weighted:
             return False
         value = self.source[args[0]]
-        while _keeps_spikes(value.op) or (isinstance(value.op, Norm) and value.op.foldable):
+        while value.op.hoists or (isinstance(value.op, Norm) and value.op.foldable):
             value = self.source[value.args[0]]
         return isinstance(value.op, Input)
 
@@ -146,7 +127,7 @@ class _Rewrite:
         op = node.op
         if isinstance(op, Gate | Score):
             made = self.real[value]
-        elif _keeps_spikes(op):
+        elif op.hoists:
             inner = self._spike(node.args[0])
             twin = self.real.get(value)
             made = twin if twin and self.out[twin].args == (inner,) else self.out(f"{PREFIX}{value}", op, inner)
@@ -227,10 +208,10 @@ def _fix_product_steps(graph: Graph) -> Graph:
     def only_weighted(name: str) -> bool:
         for reader in readers[name]:
             op = graph[reader].op
-            if isinstance(op, Conv | Linear):
+            if op.weighted:
                 if users[graph[reader].weights] > 1:
                     return False
-            elif not (_keeps_spikes(op) or isinstance(op, Expand)) or not only_weighted(reader):
+            elif not (op.hoists or isinstance(op, Expand)) or not only_weighted(reader):
                 return False
         return True
 

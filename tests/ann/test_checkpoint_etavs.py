@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,10 +14,11 @@ from ann.checkpoints.etavs import PVT, RESNET
 from ann.checkpoints.keymap import KeyMap, translate
 from graph.graph import Graph
 from graph.lower import Network, lower, observe
-from graph.models import build, spec_of
+from graph.models import build
+from graph.models.etavs import ETAVS_SPECS
 
 OWN = ("messenger.", "decoder.")  # of the encoders' keys other tests know
-SMALL = {"image": 32, "norm": "layer", "attention": "softmax", "ceiling": 0.0, "heads": 4, "widths": (8, 16, 24, 32)}
+SMALL = replace(ETAVS_SPECS["tiny"], image=32, heads=4, widths=(8, 16, 24, 32)).as_published()
 # What a stage of width C holds, D the messenger's width, H the pyramid's.
 FUSER = {
     "intermediate_queries.weight": "M D", "intermediate_query_proj": "2D D", "audio_feat_proj": "2D D",
@@ -33,12 +36,12 @@ BLOCK = {
 
 def small(**changes: object) -> Network:
     torch.manual_seed(0)
-    return lower(build("etavs", spec_of("etavs", "tiny", **{**SMALL, **changes})), ANN).eval()
+    return lower(build("etavs", replace(SMALL, **changes)), ANN).eval()
 
 
 def official(*, narrow_first: bool = False) -> dict[str, Tensor]:
     """Official keys of messenger and decoder at the small widths, with random tensors."""
-    spec = spec_of("etavs", "tiny", **SMALL)
+    spec = SMALL
     state: dict[str, Tensor] = {}
 
     def put(prefix: str, layers: dict[str, str], sizes: dict[str, int]) -> None:
@@ -116,7 +119,7 @@ def loaded() -> tuple[dict[str, Tensor], Graph, dict[str, Tensor]]:
     seen: dict[str, Tensor] = {}
     batch = {"image": torch.rand(5, 3, 32, 32), "logmel": torch.randn(5, 1, 96, 64)}
     with torch.no_grad():
-        observe(module, batch, lambda name, value: seen.__setitem__(name, value))
+        observe(module, batch, lambda node, inputs, value: seen.__setitem__(node.name, value))
     return theirs, module.source, seen
 
 

@@ -76,9 +76,9 @@ def test_released_has_nothing_to_learn_or_to_save():
 @pytest.mark.parametrize(
     "arguments, lacking, sentence",
     [
-        (("mine", "mask_feature"), "", "information.estimator: found 'mine', expected one of infonce"),
-        (("infonce", "levl_0"), "", "found 'levl_0', expected one of mask_feature, level_0.*nearest: 'level_0'"),
-        (("infonce", "audio_token"), "", "information.level: found 'audio_token'"),
+        (("mine", "mask_feature"), "", "information.estimator is 'mine', expected one of infonce"),
+        (("infonce", "levl_0"), "", "is 'levl_0', expected one of mask_feature, level_0.*nearest: 'level_0'"),
+        (("infonce", "audio_token"), "", "information.level is 'audio_token'"),
         (("released", "mask_feature"), "mi_map", "found 'released' with a network that has no output 'mi_map'"),
         (("dv", "mask_feature"), "audio_token", "without the output 'audio_token'"),
     ],

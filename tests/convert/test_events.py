@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from convert.events import EventRunner, permuted, without
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann import QANN
-from convert.events import EventRunner, permuted, without
 from convert.export import arrays_of
 from convert.fold import fold_network
 from convert.snap import snap

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from convert.events import EventRunner
 from safetensors.numpy import load_file, save_file
 
-from convert.events import EventRunner
 from convert.exactness import check
 from convert.export import ARRAYS, GRAPH, read
 from graph.infer import infer

@@ -49,8 +49,7 @@ def softmax_like():
 
 
 def test_several_steps_are_refused(taken_over):
-    dialect = SNN
-    folded = fold_network(taken_over(SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), dialect), dialect)
+    folded = fold_network(taken_over(SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), SNN))
     with pytest.raises(ValueError, match=r"'sites\..*' runs over several steps"):
         snap(folded, 7)
 
@@ -71,7 +70,9 @@ def test_rounding():
 
 def tower(weight: float, bits: int = 0):
     g = Graph(name="tower")
-    s = g("s", Act(site=Site(name="s", neuron=Neuron(levels=4), channels=2, folded=True)), g("x", Input(dims=(2, 3, 3))))
+    s = g(
+        "s", Act(site=Site(name="s", neuron=Neuron(levels=4), channels=2, folded=True)), g("x", Input(dims=(2, 3, 3)))
+    )
     g.output("y", g("conv", Conv(cin=2, cout=1, kernel=(3, 3), padding=1, bias=True), s))
     module = lower(g, QANN)
     module.get_submodule("s").upper.copy_(torch.arange(1.0, 5.0)[:, None].expand(4, 2))

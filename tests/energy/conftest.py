@@ -22,9 +22,7 @@ from snn import SNN
 torch.set_num_threads(1)
 
 
-def _spiking(
-    graph: Graph, *, levels: int = 4, steps: int = 1, norm: str = "none", score: str = "count"
-) -> Network:
+def _spiking(graph: Graph, *, levels: int = 4, steps: int = 1, norm: str = "none", score: str = "count") -> Network:
     kind = "ilif" if levels > 1 or steps == 1 else "lif"
     spec = SpikeSpec(neuron=Neuron(kind=kind, levels=levels), steps=steps, norm=norm, score=score)
     return lower(spikify(graph, spec), SNN)

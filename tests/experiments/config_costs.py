@@ -5,8 +5,8 @@ from __future__ import annotations
 from experiments.cli import parse
 from experiments.dataset import mask_channels
 from experiments.model import model_spec
+from experiments.modes.snn import SnnSettings
 from experiments.network import FORMS
-from experiments.settings import SnnSettings
 from graph.models import build
 from graph.passes import cost, fold, lint
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from avs import avsbench
+from avs.avsbench import published
 from avs.metrics_semantic import SemanticIoU
-from experiments import published
 from experiments.cli import main
 from experiments.config_file import load
 from experiments.dataset import mask_channels, split

@@ -17,9 +17,8 @@ from experiments.network import load_run
 from experiments.official import owners
 from experiments.run_folder import read_json
 from graph.lower import lower
-from graph.models import build, spec_of
+from graph.models import SPECS, build, spec_of
 from graph.passes import released
-from graph.spec import SPECS
 from snn import SNN
 from tests import avsbench_mini as mini
 from tests.official_files import official_state

@@ -83,7 +83,7 @@ def softmax():
 @pytest.fixture(scope="module")
 def values(softmax):
     seen = {}
-    observe(softmax, clips(SOFTMAX), lambda name, value: seen.__setitem__(name, value))
+    observe(softmax, clips(SOFTMAX), lambda node, inputs, value: seen.__setitem__(node.name, value))
     return seen
 
 

@@ -181,7 +181,7 @@ def test_same_padding_wants_rows_and_columns_alike():
 
 
 def test_an_unknown_classifier_is_named():
-    with pytest.raises(ValueError, match="no classifier for the backbone 'tiny', expected one of resnet50, "):
+    with pytest.raises(ValueError, match="backbone with a classifier is 'tiny', expected one of resnet50, "):
         classifier("tiny")
 
 

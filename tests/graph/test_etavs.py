@@ -16,7 +16,7 @@ from graph.graph import WEIGHTED, Graph
 from graph.infer import infer
 from graph.lower import Network, lower
 from graph.models import build, spec_of
-from graph.models.etavs.decoder import nearest
+from graph.models.etavs.decoder import resized
 from graph.neuron import Neuron
 from graph.ops import Downsample, Input, MatMul, Resize, Upsample
 from graph.passes import SpikeSpec, fold, lint, spikify
@@ -56,7 +56,7 @@ def clips(seed: int = 0) -> dict[str, Tensor]:
 def network() -> Network:
     """The published kind of norms and attention, at toy sizes, so that nothing but the messenger mixes rows."""
     torch.manual_seed(0)
-    spec = spec_of("etavs", "tiny", image=SIZE, norm="layer", attention="softmax", act="gelu", ceiling=0.0)
+    spec = spec_of("etavs", "tiny", image=SIZE).as_published()
     return lower(build("etavs", spec), ANN).eval()
 
 
@@ -120,12 +120,12 @@ def test_a_size_that_the_reductions_do_not_divide():
         ((60, 60), (7, 7), Resize), ((12, 12), (12, 12), Input), ((15, 15), (9, 9), Resize), ((6, 8), (3, 8), Resize),
     ],
 )  # fmt: skip
-def test_nearest_is_torchs(size, wanted, op):
-    g = Graph(name="nearest")
-    made = nearest(g, "resized", g("x", Input(dims=(3, *size))), wanted)
-    g.output("y", made)
+def test_resizing_is_torchs(size, wanted, op):
+    g = Graph(name="resized")
+    resized_map = resized(g, "resized", g("x", Input(dims=(3, *size))), wanted)
+    g.output("y", resized_map)
     x = torch.randn(2, 3, *size)
-    assert isinstance(g[made].op, op)
+    assert isinstance(g[resized_map].op, op)
     assert torch.equal(lower(g, ANN)(x=x)["y"], F.interpolate(x, size=wanted, mode="nearest"))
 
 

@@ -38,7 +38,9 @@ def test_steps_multiply_stepped_work_only():
     x = g("x", Input(dims=(3, 8, 8)))
     y = g("stem", Conv(cin=3, cout=4), x)
     g.output("y", g("fed", Conv(cin=4, cout=2), y))
-    found = {f.node: f.multiplies for f in lint(spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3))).findings}
+    found = {
+        f.node: f.multiplies for f in lint(spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3))).findings
+    }
     assert found == {"stem": 768, "fed": 3 * 512}
 
 

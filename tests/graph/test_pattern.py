@@ -6,10 +6,10 @@ from math import prod
 import numpy as np
 import pytest
 import torch
+from convert.event_ops import view as events_view
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.event_ops import view as events_view
 from graph.ops import View
 from graph.pattern import Pattern
 from layers.views import rearrange

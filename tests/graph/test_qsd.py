@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from convert.events import EventRunner
 from torch import Tensor
 
 from ann import ANN, QANN
-from convert.events import EventRunner
 from convert.fold import fold_network
 from energy.account import account
 from graph.dialect import Dialect

@@ -177,7 +177,7 @@ def test_linear_attention_is_associative(softmax):
     module = lower(graph, SNN).eval()
     seen: dict[str, torch.Tensor] = {}
     batch = {"image": torch.rand(1, 3, 64, 64), "logmel": torch.randn(1, 1, 96, 64)}
-    observe(module, batch, lambda n, v: seen.__setitem__(n, v))
+    observe(module, batch, lambda node, inputs, value: seen.__setitem__(node.name, value))
     name = "head.transformer.decoder.layers.0.cross_attn.mixed"
     node = graph[name]
     states = graph[node.args[1]]

@@ -5,8 +5,9 @@ import torch
 import torch._dynamo
 from torch import Tensor, nn
 
+from graph.neuron import Neuron
 from graph.ops import Act, Site
-from layers.quantise import ClipRound, clip_round
+from layers.quantise import Quantiser, clip_round
 from layers.site import SpikeSite
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
@@ -18,11 +19,13 @@ class Composed(nn.Module):
         self.step = nn.Parameter(torch.tensor(0.7))
 
     def forward(self, x: Tensor) -> Tensor:
-        return clip_round(x / self.step, 4) * self.step
+        return clip_round(x / self.step, 4)
 
 
 def site() -> SpikeSite:
-    return SpikeSite(Act(axis=-1, site=Site(name="s", step=0.7, channels=5, axis=-1)), ClipRound(4, False))
+    return SpikeSite(
+        Act(axis=-1, site=Site(name="s", step=0.7, channels=5, axis=-1)), Quantiser(Neuron(levels=4), False, 1)
+    )
 
 
 @pytest.mark.parametrize("make", [Composed, site])
@@ -41,7 +44,7 @@ def test_gradients_are_those_of_eager(make):
 
 
 def test_one_piece_is_the_composition():
-    """The site that only rounds is computed at once; value and both gradients are those of / step, round, * step."""
+    """The site that only rounds is computed at once; value and both gradients are those of / step, round."""
     random = torch.Generator().manual_seed(0)
     for seed_step in (0.7, 0.05, 2.0):
         one, many = site(), Composed()

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers.quantise import ClipRound, clip_round, round_ste, to_grid
+from graph.neuron import Neuron
+from layers.quantise import Quantiser, QuantiserBackend, clip_round, round_ste, to_grid
 
 floats = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=20).map(torch.tensor)
 
@@ -27,7 +28,7 @@ def test_clip_round(x, levels, signed):
     (grad,) = torch.autograd.grad(y.sum(), x)
     inside = (x.detach() >= low) & (x.detach() <= levels)
     assert torch.equal(grad, inside.float())
-    assert torch.equal(ClipRound(levels, signed)(x), y)
+    assert torch.equal(Quantiser(Neuron(levels=levels), signed, 1)(x), y)
 
 
 @given(floats, st.integers(0, 8))
@@ -39,3 +40,13 @@ def test_grid(x, bits):
 
 def test_half_to_even():
     assert round_ste(torch.tensor([0.5, 1.5, 2.5, -0.5])).tolist() == [0, 2, 2, 0]
+
+
+def test_a_quantiser_has_no_memory():
+    """One step of it is the sequence of one, and several steps are refused."""
+    quantiser = QuantiserBackend().neurons(Neuron(levels=3), True, 1)
+    x, unit_step = 4 * torch.randn(20, 3, generator=torch.Generator().manual_seed(0)), torch.tensor(0.7)
+    counts, state = quantiser.step(x, quantiser.init_state(x), unit_step)
+    assert torch.equal(counts, quantiser(x, unit_step)) and state.numel() == 1
+    assert QuantiserBackend().refuses(Neuron(), False, 1) == ""
+    assert QuantiserBackend().refuses(Neuron(), False, 4) == "a quantiser has one step, found 4"

@@ -53,7 +53,7 @@ def test_an_unknown_form_is_refused():
 @pytest.mark.parametrize("path", [False, True])
 def test_one_mask_for_all_steps(path):
     torch.manual_seed(0)
-    drop = DropLayer(Drop(p=0.5, path=path, steps=3)).train()
+    drop = DropLayer(Drop(p=0.5, path=path), 3).train()
     y = drop(torch.ones(3 * 8, 5, 7)).unflatten(0, (3, 8))
     assert torch.equal(y[0], y[1]) and torch.equal(y[0], y[2])
     assert set(y.unique().tolist()) == {0.0, 2.0}
@@ -65,13 +65,13 @@ def test_one_mask_for_all_steps(path):
 
 def test_dropout_is_silent_in_eval():
     x = torch.rand(6, 5)
-    assert DropLayer(Drop(p=0.9, steps=3)).eval()(x) is x
-    assert DropLayer(Drop(p=0.0, steps=3)).train()(x) is x
+    assert DropLayer(Drop(p=0.9), 3).eval()(x) is x
+    assert DropLayer(Drop(p=0.0), 3).train()(x) is x
 
 
 def test_dropout_keeps_the_mean():
     torch.manual_seed(0)
-    y = DropLayer(Drop(p=0.3, steps=2)).train()(torch.ones(2, 100_000))
+    y = DropLayer(Drop(p=0.3), 2).train()(torch.ones(2, 100_000))
     assert y.mean().item() == pytest.approx(1.0, abs=0.01)
 
 

@@ -1,27 +1,37 @@
 """What a neuron does whatever the library: dtypes, state, signs, rounding."""
 
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.neuron import Neuron
-from layers.quantise import ClipRound
-from snn.modules import NEURONS, IntegerLIF, Neuron
+from graph.neuron import Dynamics, Neuron
+from layers.neurons import Neurons
+from layers.quantise import Quantiser
+from snn import BACKENDS
 from snn.neurons import integer_lif, integrate_and_fire, signed_integrate_and_fire
 
-X = 2 * torch.randn(6, 11, 3, generator=torch.Generator().manual_seed(0))
+KINDS = sorted(get_args(Dynamics))
+STEPS = 6
+X = 2 * torch.randn(STEPS, 11, 3, generator=torch.Generator().manual_seed(0))
 
 
 def spec(kind: str, **kw) -> Neuron:
-    return Neuron(kind=kind, steps=6, levels=4 if kind == "ilif" else 1, **kw)
+    return Neuron(kind=kind, levels=4 if kind == "ilif" else 1, **kw)
+
+
+def neurons(kind: str, signed: bool = False, **kw) -> Neurons:
+    return BACKENDS["native"].neurons(spec(kind, **kw), signed, STEPS)
 
 
 def run(kind: str, x: torch.Tensor, signed: bool = False, **kw) -> torch.Tensor:
-    return NEURONS[kind](spec(kind, **kw), signed).counts(x)
+    """x [T, ...] -> counts [T, ...], by the neurons that a network runs."""
+    return neurons(kind, signed, **kw)(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
-@pytest.mark.parametrize("kind", sorted(NEURONS))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_state_is_fp32_whatever_comes_in(kind, signed, dtype):
@@ -40,27 +50,27 @@ def test_small_currents_add_up(run):
     """In bfloat16 the membrane would stop at one half, where its spacing is four times the current."""
     steps = 1500
     x = torch.full((steps, 1), 1e-3, dtype=torch.bfloat16)
-    assert run(x, Neuron(kind="if", steps=steps, levels=1)).float().sum().item() == 1
+    assert run(x, Neuron(kind="if", levels=1)).float().sum().item() == 1
 
 
-@pytest.mark.parametrize("kind", sorted(NEURONS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_state_outlives_a_call(kind):
-    module = NEURONS[kind](spec(kind), False)
+    module = neurons(kind)
     flat = X.flatten(0, 1)
     first = module(flat)
     module(torch.randn_like(flat) * 9)
     assert torch.equal(module(flat), first) and first.shape == flat.shape
 
 
-@pytest.mark.parametrize("kind", sorted(NEURONS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_steps_are_t_major_and_neurons_independent(kind):
-    module = NEURONS[kind](spec(kind), False)
+    module = neurons(kind)
     whole = module(X.flatten(0, 1)).unflatten(0, (6, 11))
     for i in (0, 7):
         assert torch.equal(module(X[:, i]), whole[:, i])
 
 
-@pytest.mark.parametrize("kind", sorted(NEURONS))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("v_init", [0.0, 0.5])
 def test_signed_neurons_are_odd(kind, v_init):
     x = X.clone().requires_grad_()
@@ -85,10 +95,13 @@ def test_integer_lif_counts(signed):
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 999))
 def test_integer_lif_at_one_step_is_the_quantiser(levels, signed, seed):
     x = (levels * torch.randn(1, 50, generator=torch.Generator().manual_seed(seed))).requires_grad_()
-    neuron = IntegerLIF(Neuron(levels=levels), signed)
-    a, b = neuron(x), ClipRound(levels, signed)(x)
-    assert torch.equal(a, b)
-    assert torch.equal(torch.autograd.grad(a.sum(), x)[0], torch.autograd.grad(b.sum(), x)[0])
+    for backend in BACKENDS.values():
+        a, b = (
+            m(x)
+            for m in (backend.neurons(Neuron(levels=levels), signed, 1), Quantiser(Neuron(levels=levels), signed, 1))
+        )
+        assert torch.equal(a, b)
+        assert torch.equal(torch.autograd.grad(a.sum(), x)[0], torch.autograd.grad(b.sum(), x)[0])
 
 
 @given(st.integers(1, 16), st.integers(0, 999))
@@ -97,7 +110,7 @@ def test_if_from_half_a_threshold_rounds(steps, seed):
     x = 1.6 * torch.rand(60, generator=torch.Generator().manual_seed(seed)) - 0.3
     x = x[((steps * x) % 1 - 0.5).abs() > 1e-3]
     x = x[(steps * x > 0) | (steps * x < -0.5)]
-    one = Neuron(kind="if", steps=steps, levels=1, v_init=0.5)
+    one = Neuron(kind="if", levels=1, v_init=0.5)
     found = integrate_and_fire(x.expand(steps, -1), one).sum(0)
     assert torch.equal(found, (steps * x).round().clamp(0, steps))
 
@@ -106,12 +119,12 @@ def test_if_from_half_a_threshold_rounds(steps, seed):
 def test_signed_if_rounds_both_ways(steps, seed):
     x = 2 * torch.rand(60, generator=torch.Generator().manual_seed(seed)) - 1
     x = x[((steps * x).abs() % 1 - 0.5).abs() > 1e-3]
-    one = Neuron(kind="if", steps=steps, levels=1, v_init=0.5)
+    one = Neuron(kind="if", levels=1, v_init=0.5)
     assert torch.equal(signed_integrate_and_fire(x.expand(steps, -1), one).sum(0), (steps * x).round())
 
 
 def by_hand(x: list[float], **kw) -> list[float]:
-    one = Neuron(kind="if", steps=len(x), levels=1, **kw)
+    one = Neuron(kind="if", levels=1, **kw)
     return integrate_and_fire(torch.tensor(x)[:, None], one).flatten().tolist()
 
 
@@ -125,19 +138,38 @@ def test_resets_by_hand():
 
 
 def test_thresholds_scale():
-    big = Neuron(kind="lif", steps=6, levels=1, threshold=3.0)
-    unit = Neuron(kind="lif", steps=6, levels=1)
+    big = Neuron(kind="lif", levels=1, threshold=3.0)
+    unit = Neuron(kind="lif", levels=1)
     assert torch.equal(
-        integrate_and_fire(4 * X, Neuron(kind="lif", steps=6, levels=1, threshold=4.0)), integrate_and_fire(X, unit)
+        integrate_and_fire(4 * X, Neuron(kind="lif", levels=1, threshold=4.0)), integrate_and_fire(X, unit)
     )
     assert integrate_and_fire(X, big).sum() < integrate_and_fire(X, unit).sum()
 
 
 def test_integer_lif_remembers_what_was_cut_off():
-    found = integer_lif(torch.tensor([[6.0], [0.0], [0.0]]), Neuron(steps=3, levels=4, tau=2.0))
+    found = integer_lif(torch.tensor([[6.0], [0.0], [0.0]]), Neuron(levels=4, tau=2.0))
     assert found.flatten().tolist() == [4, 1, 0]  # (6 - 4) / 2 = 1
 
 
-def test_a_bare_neuron_is_no_neuron():
-    with pytest.raises(TypeError, match="subclass"):
-        Neuron(spec("if")).reference(X)
+def test_bare_neurons_do_not_count():
+    bare = Neurons(spec("if"), False, STEPS)
+    with pytest.raises(TypeError, match="Neurons does not say how its neurons count"):
+        bare(X.flatten(0, 1))
+    with pytest.raises(TypeError, match="Neurons has no state to begin with"):
+        bare.init_state(X[0])
+    with pytest.raises(TypeError, match="Neurons cannot go step by step"):
+        bare.step(X[0], X[0])
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("signed", [False, True])
+def test_step_by_step_is_the_sequence(backend, kind, signed):
+    module = BACKENDS[backend].neurons(spec(kind, v_init=0.3), signed, STEPS)
+    norm, unit_step = torch.nn.BatchNorm1d(3).eval(), torch.tensor(0.7)
+    norm.running_mean.fill_(0.2)
+    whole = module(X.flatten(0, 1), unit_step, norm).unflatten(0, X.shape[:2])
+    state = module.init_state(X[0])
+    for x, wanted in zip(X, whole, strict=True):
+        counts, state = module.step(x, state, unit_step, norm)
+        assert torch.equal(counts, wanted)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graph.neuron import Neuron
-from snn.modules import ParametricLIF
+from snn import BACKENDS
 from snn.neurons import integer_lif, integrate_and_fire
 
 N = 37
@@ -42,7 +42,6 @@ def test_lif(jelly, steps, reset, decay_input, detach, bump):
     kind, v_reset = reset
     spec = Neuron(
         kind="lif",
-        steps=steps,
         levels=1,
         tau=1.7,
         decay_input=decay_input,
@@ -71,7 +70,7 @@ def test_lif(jelly, steps, reset, decay_input, detach, bump):
 @pytest.mark.parametrize("detach", [False, True])
 def test_if(jelly, steps, reset, detach):
     kind, v_reset = reset
-    spec = Neuron(kind="if", steps=steps, levels=1, reset=kind, v_reset=v_reset, detach_reset=detach)
+    spec = Neuron(kind="if", levels=1, reset=kind, v_reset=v_reset, detach_reset=detach)
     node = jelly.IFNode(
         v_reset=None if kind == "soft" else v_reset,
         surrogate_function=jelly.surrogate.ATan(2.0),
@@ -86,7 +85,7 @@ def test_if(jelly, steps, reset, detach):
 @pytest.mark.parametrize("tau", [4 / 3, 2.0])
 @pytest.mark.parametrize("levels", [2, 4])
 def test_integer_lif(jelly, steps, tau, levels):
-    spec = Neuron(kind="ilif", steps=steps, levels=levels, tau=tau)
+    spec = Neuron(kind="ilif", levels=levels, tau=tau)
     count = jelly.surrogate.MultiLevelSpikeCount(levels)
     node = jelly.ILIFNode(tau=tau, surrogate_function=count, detach_reset=True, step_mode="m")
     x = currents(steps, 2)
@@ -98,8 +97,8 @@ def test_integer_lif(jelly, steps, tau, levels):
 @pytest.mark.parametrize("decay_input", [False, True])
 def test_parametric_lif(jelly, steps, reset, decay_input):
     kind, v_reset = reset
-    spec = Neuron(kind="plif", steps=steps, levels=1, tau=1.6, reset=kind, v_reset=v_reset, decay_input=decay_input)
-    mine = ParametricLIF(spec)
+    spec = Neuron(kind="plif", levels=1, tau=1.6, reset=kind, v_reset=v_reset, decay_input=decay_input)
+    mine = BACKENDS["native"].neurons(spec, False, steps)
     node = jelly.ParametricLIFNode(
         init_tau=1.6,
         decay_input=decay_input,

@@ -1,13 +1,13 @@
-"""``Neuron`` refuses what cannot be, and says what could."""
+"""``Neuron`` and ``NeuronSettings`` refuse what cannot be, and say what could."""
 
 from dataclasses import FrozenInstanceError
+from typing import get_args
 
 import pytest
 
-from graph.neuron import Neuron
-from graph.ops import Act, Site
-from snn import SNN
-from snn.modules import NEURONS
+from experiments.settings import NeuronSettings
+from graph.neuron import Dynamics, Neuron
+from graph.ops import Site
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from snn.modules import NEURONS
         ({"reset": "none"}, "neuron.reset is 'none'"),
         ({"surrogate": "attan"}, "nearest: 'atan'"),
         ({"backend": "cuda"}, "neuron.backend is 'cuda'"),
-        ({"steps": 0}, "at least 1, found 0 and 4"),
-        ({"levels": 0}, "at least 1, found 1 and 0"),
+        ({"steps": 0}, "neuron.steps is 0, expected at least 1"),
+        ({"levels": 0}, "neuron.levels is 0, expected at least 1"),
         ({"kind": "lif"}, "neuron.levels is 4 but a 'lif' neuron is binary"),
         ({"kind": "if", "levels": 2}, "neuron.levels is 2 but a 'if' neuron is binary"),
         ({"kind": "plif", "levels": 3}, "a 'plif' neuron is binary"),
@@ -30,28 +30,35 @@ from snn.modules import NEURONS
 )
 def test_refusals(fields, reason):
     with pytest.raises(ValueError, match=reason):
-        Neuron(**fields)
+        NeuronSettings(**fields)
+    if not {"steps", "backend"} & set(fields):
+        with pytest.raises(ValueError, match=reason):
+            Neuron(**fields)
 
 
 @pytest.mark.parametrize("fields", [{}, {"kind": "if", "levels": 1, "tau": 0.5}, {"tau": 1.0}, {"steps": 4}])
 def test_what_is_allowed(fields):
-    assert Neuron(**fields).reset == "soft"
+    settings = NeuronSettings(**fields)
+    assert settings.reset == settings.neuron.reset == "soft"
+    assert settings.neuron == Neuron(**{k: v for k, v in fields.items() if k != "steps"})
 
 
 def test_hard_reset_cannot_be_signed():
-    for kind, neuron in NEURONS.items():
-        spec = Neuron(kind=kind, levels=4 if kind == "ilif" else 1, reset="hard")
-        with pytest.raises(ValueError, match="signed site"):
-            neuron(spec, True)
-        neuron(spec, False)
+    for kind in get_args(Dynamics):
+        neuron = Neuron(kind=kind, levels=4 if kind == "ilif" else 1, reset="hard")
+        with pytest.raises(ValueError, match="neuron.reset is 'hard' at the signed site 'sites.a', expected 'soft'"):
+            Site(name="sites.a", neuron=neuron, signed=True)
+        Site(name="sites.a", neuron=neuron)
 
 
-def test_a_site_with_other_levels_is_refused():
-    op = Act(site=Site(name="sites.a", neuron=Neuron(levels=2), channels=3))
-    with pytest.raises(ValueError, match=r"'sites.a' has 2 levels, the neuron has 4"):
-        SNN.table[Act](op)
+def test_the_levels_of_a_site_are_its_neurons():
+    """There is one place that says D, so that no site can have other levels than its neuron."""
+    site = Site(name="sites.a", neuron=Neuron(levels=2), channels=3)
+    assert (site.levels, site.spike.levels) == (2, 2)
+    with pytest.raises(TypeError, match="levels"):
+        Site(name="sites.a", levels=3)
 
 
 def test_it_is_frozen():
     with pytest.raises(FrozenInstanceError):
-        Neuron().steps = 3  # type: ignore[misc]
+        Neuron().levels = 3  # type: ignore[misc]

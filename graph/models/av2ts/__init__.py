@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graph.backbones import AUDIO, BACKBONES
+from graph.backbones import audio_network, image_network
 from graph.blocks import inputs, levels
 from graph.graph import Graph
 from graph.models.av2ts.decoder import decoder, memories
@@ -28,7 +28,7 @@ PREDICTOR = "predictor"
 def core(g: Graph, features: list[str], logmel: str, spec: AV2TSSpec, extra: list[str] | None = None) -> None:
     """All that stands behind the image's backbone. ``extra``: the features of the Maskige, if there are any."""
     with g.scope("audio"):
-        x = AUDIO[spec.audio](g, logmel, spec)
+        x = audio_network(spec)(g, logmel, spec)
     sounds, match = audio_tokens(g, x, spec)
     seen = levels(features)
     if extra:
@@ -40,13 +40,13 @@ def core(g: Graph, features: list[str], logmel: str, spec: AV2TSSpec, extra: lis
         pixels, aware, size = fused(g, feature, sounds, spec)
     with g.scope(PREDICTOR):
         parts = memories(g, [*tokens, pixels], [*spec.levels, size], feature, spec)
-        found = decoder(g, aware, parts, feature, spec, f"{PREDICTOR}.")
-        mask, sem = semantic(g, found[-1].classes, found[-1].masks, spec)
+        predictions = decoder(g, aware, parts, feature, spec, f"{PREDICTOR}.")
+        mask, sem = semantic(g, predictions[-1].classes, predictions[-1].masks, spec)
     g.output("mask", mask)
     token = g("audio_token", Reduce(axes=(0,)), sounds)
     named = {**seen, "mask_feature": feature, "audio_token": token, "sem_seg": sem}
-    for k, said in enumerate(found):
-        named |= {f"queries_class_{k}": said.classes, f"queries_mask_{k}": said.masks}
+    for k, predicted in enumerate(predictions):
+        named |= {f"queries_class_{k}": predicted.classes, f"queries_mask_{k}": predicted.masks}
     g.training_outputs(named)
 
 
@@ -55,12 +55,12 @@ def av2ts(spec: AV2TSSpec) -> Graph:
     image, logmel = inputs(g, spec)
     dropping = replace(spec, dropout=BaseSpec.dropout if spec.drop_path else 0.0)
     with g.scope("backbone"):
-        features = BACKBONES[spec.backbone](g, image, dropping)
+        features = image_network(spec)(g, image, dropping)
     extra = None
     if spec.maskiges:
         maskige = g("maskige", g[image].op)
         with g.scope("pre_backbone"):
-            extra = BACKBONES[spec.backbone](g, maskige, dropping)
+            extra = image_network(spec)(g, maskige, dropping)
     core(g, features, logmel, spec, extra)
     return g
 

@@ -34,7 +34,7 @@ class Memory:
 def memories(g: Graph, tokens: list[str], sizes: list[tuple[int, int]], feature: str, spec: AV2TSSpec) -> list[Memory]:
     embed = g("level_embed.weight", Param(dims=(len(tokens), spec.hidden)))
     smaller: dict[tuple[int, int], str] = {}
-    made = []
+    parts = []
     for i, (x, size) in enumerate(zip(tokens, sizes, strict=True)):
         with g.scope(f"memories.{i}"):
             level = g("level", Slice(start=i, stop=i + 1), embed)
@@ -43,8 +43,8 @@ def memories(g: Graph, tokens: list[str], sizes: list[tuple[int, int]], feature:
             if size not in smaller:
                 small = g("feature", Downsample(divisor=g[feature].shape[-1] // size[1]), feature)
                 smaller[size] = g("feature_flat", View(pattern="c h w -> c (h w)"), small)
-            made.append(Memory(keys, values, smaller[size]))
-    return made
+            parts.append(Memory(keys, values, smaller[size]))
+    return parts
 
 
 def _masked_attention(g: Graph, query: str, memory: Memory, mask: str, spec: AV2TSSpec) -> str:
@@ -53,7 +53,7 @@ def _masked_attention(g: Graph, query: str, memory: Memory, mask: str, spec: AV2
         q, k, v = (
             linear(g, f"{n}_proj", x, spec.hidden) for n, x in (("q", query), ("k", memory.keys), ("v", memory.values))
         )
-        if spec.norm == "batch":
+        if spec.projection_norms:
             q, k, v = (norm(g, f"{n}_norm", x, spec) for n, x in (("q", q), ("k", k), ("v", v)))
         qh, kh, vh = along.split(g, "q", q), along.split(g, "k", k, transposed=True), along.split(g, "v", v)
         keys, head = g[vh].shape[1:]
@@ -97,16 +97,17 @@ def decoder(g: Graph, sounds: str, parts: list[Memory], feature: str, spec: AV2T
     start = g("query_feat.weight", Param(dims=dims, init=spec.query_init))
     embed = g("query_embed.weight", Param(dims=dims, init=spec.query_init))
     x = g("queries", Add(), sounds, start)
-    heads, found = PredictionHeads(g, spec, prefix), []
+    heads = PredictionHeads(g, spec, prefix)
+    predictions = []
     flat = g("feature_flat", View(pattern="c h w -> c (h w)"), feature)
     _, height, width = g[feature].shape
     for i in range(spec.decoder_layers + 1):
         classes, embedded = heads(x)
         full = masks(g, f"heads.{i}.masks", embedded, flat)
         full = g(f"heads.{i}.mask_maps", View(pattern="q (h w) -> q h w", sizes=(("h", height), ("w", width))), full)
-        found.append(Predicted(classes, full))
+        predictions.append(Predicted(classes, full))
         if i < spec.decoder_layers:
             memory = parts[i % len(parts)]
             own = masks(g, f"heads.{i}.attention_mask", embedded, memory.feature)
             x = _layer(g, x, i, embed, memory, own, spec)
-    return found
+    return predictions

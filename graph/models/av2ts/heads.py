@@ -5,7 +5,7 @@ e = decoder_norm(q);   classes = class_embed(e) [Q, K + 1],   masks = mlp(e) F [
 
 from __future__ import annotations
 
-from graph.blocks import act
+from graph.blocks import act, norm_op
 from graph.graph import Graph
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Gate, Linear, MatMul, Norm, Score, Slice, Upsample, View
@@ -24,8 +24,7 @@ class PredictionHeads:
         return self.g(name, op, x, weights=f"{self.prefix}{name}")
 
     def _norm(self, name: str, x: str) -> str:
-        form = "batch" if self.spec.norm == "batch" else "layer"
-        return self._shared(name, Norm(form=form, channels=self.g[x].shape[-1], axis=-1), x)
+        return self._shared(name, norm_op(self.g[x].shape[-1], self.spec), x)
 
     def __call__(self, queries: str) -> tuple[str, str]:
         """queries [Q, C] -> classes [Q, K + 1], and what is multiplied with a feature to make the masks [Q, C]."""
@@ -36,7 +35,7 @@ class PredictionHeads:
             for i in range(LAYERS):
                 x = self._shared(f"mask_embed.layers.{i}", Linear(cin=width, cout=width), x)
                 if i < LAYERS - 1:
-                    x = self._norm(f"mask_embed.norms.{i}", x) if self.spec.norm == "batch" else x
+                    x = self._norm(f"mask_embed.norms.{i}", x) if self.spec.hidden_norms else x
                     x = act(self.g, f"act{i}", x, self.spec, fn="relu")
         self.calls += 1
         return classes, x

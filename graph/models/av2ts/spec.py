@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from graph.backbones.resnet import DEPTHS
 from graph.spec import BaseSpec
@@ -15,7 +17,10 @@ SPECTRUM = (96, 64)
 class AV2TSSpec(BaseSpec):
     """``maskiges``: a third input, ``maskige`` [3, S, S], the image coloured by segments, with a backbone of its own.
     ``drop_path``: the image backbone's, where it has one, though nothing else drops in training. ``osa_stride``: of
-    the map in which pixels and sounds attend to each other, in pixels of the mask feature."""
+    the map in which pixels and sounds attend to each other, in pixels of the mask feature. ``query_init``: of the
+    decoder's tables; "small" lets the sound decide what a query is."""
+
+    spike_friendly: ClassVar[Mapping[str, Any]] = {**BaseSpec.spike_friendly, "query_init": "small"}
 
     audio: str = "ced_mini"
     audio_dim: int = 256
@@ -28,7 +33,7 @@ class AV2TSSpec(BaseSpec):
     osa_stride: int = 4
     decoder_layers: int = 12
     decoder_ffn: int = 2048
-    query_init: str = "normal"
+    query_init: Literal["normal", "small"] = "normal"
 
     @property
     def levels(self) -> tuple[tuple[int, int], ...]:
@@ -71,7 +76,6 @@ TINY = AV2TSSpec.small(
     osa_layers=1,
     decoder_layers=4,
     decoder_ffn=96,
-    query_init="small",
 )
 AV2TS_SPECS: dict[str, AV2TSSpec] = {
     "full": FULL,

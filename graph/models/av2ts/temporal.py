@@ -22,12 +22,12 @@ def audio_tokens(g: Graph, x: str, spec: AV2TSSpec) -> tuple[str, str]:
     groups = [linear(g, "audio_linear1", x, spec.hidden)]
     for i in range(1, BLOCKS + 1):
         with g.scope(f"time_attn_blocks_{i}"):
-            made = block(g, x, spec, heads=spec.heads, frames=spec.frames, bias=False, logits=i == BLOCKS)
+            output = block(g, x, spec, heads=spec.heads, frames=spec.frames, bias=False, logits=i == BLOCKS)
         if i > 1:
-            groups.append(linear(g, f"audio_linear{i}", made.normed, spec.hidden))
-        x = made.out
+            groups.append(linear(g, f"audio_linear{i}", output.normed, spec.hidden))
+        x = output.out
     groups.append(linear(g, f"audio_linear{BLOCKS + 1}", norm(g, "time_norm", x, spec), spec.hidden))
-    match = g("time_match", Reduce(axes=(0,)), made.logits)
+    match = g("time_match", Reduce(axes=(0,)), output.logits)
     return g("audio_tokens", Concat(), *groups), g("time_map", View(pattern="1 h f k -> h f k"), match)
 
 
@@ -45,7 +45,7 @@ def _visual(g: Graph, level: int, x: str, weights: str, spec: AV2TSSpec) -> str:
         normed = norm(g, "norm1", x, spec)
         with g.scope("attn"):
             v = linear(g, "v", normed, spec.hidden)
-            v = norm(g, "v_norm", v, spec) if spec.norm == "batch" else v
+            v = norm(g, "v_norm", v, spec) if spec.projection_norms else v
             y = linear(g, "proj", _over_time(g, v, weights, spec), spec.hidden)
         x = mlp(g, g("add1", Add(), x, y), spec)
     x = norm(g, f"time_visual_norm.{level}", x, spec)

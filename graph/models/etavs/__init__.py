@@ -7,19 +7,19 @@ visual one: a messenger's output is the next stage's input.
 
 from __future__ import annotations
 
-from graph.backbones import AUDIO, BACKBONES
+from graph.backbones import audio_network, image_network
 from graph.blocks import inputs, levels
 from graph.graph import Graph
 from graph.models.etavs.decoder import decoder
 from graph.models.etavs.messenger import messenger
-from graph.models.etavs.spec import EtavsSpec
+from graph.models.etavs.spec import ETAVS_SPECS, EtavsSpec
 
 
 def etavs(spec: EtavsSpec) -> Graph:
     g = Graph(name="etavs")
     image, logmel = inputs(g, spec)
     with g.scope("audio"):
-        token = AUDIO[spec.audio](g, logmel, spec)
+        token = audio_network(spec)(g, logmel, spec)
     if g[token].shape != (1, spec.messenger):
         raise ValueError(f"spec.messenger is {spec.messenger}, expected the width of '{spec.audio}', {g[token].shape}")
     audios, seen = [], []
@@ -32,8 +32,11 @@ def etavs(spec: EtavsSpec) -> Graph:
         return feature
 
     with g.scope("backbone"):
-        features = BACKBONES[spec.backbone](g, image, spec, after)
+        features = image_network(spec)(g, image, spec, after)
     mask, feature = decoder(g, features, audios, spec)
     g.output("mask", mask)
     g.training_outputs({**levels(seen), "mask_feature": feature, "audio_token": token})
     return g
+
+
+__all__ = ["ETAVS_SPECS", "EtavsSpec", "etavs"]

@@ -9,10 +9,10 @@ f_i is projected by a 1x1 convolution, before or after the fusion (``narrow_firs
 
 from __future__ import annotations
 
-from graph.blocks import act, dropped, norm
+from graph.blocks import act, dropped, hidden_norm, norm
 from graph.blocks.upsampled_conv import conv_of_upsampled
 from graph.graph import Graph
-from graph.models.etavs.messenger import found, halves, project
+from graph.models.etavs.messenger import halves, project, read
 from graph.models.etavs.spec import EtavsSpec
 from graph.ops import Add, Conv, Downsample, Resize, Upsample, View
 
@@ -26,23 +26,22 @@ def decoder(g: Graph, features: list[str], audios: list[str], spec: EtavsSpec) -
         for i in reversed(range(len(features))):
             x = _fused(g, i, features[i], audios[i], spec)
             if feature:
-                x = g(f"sum.{i}", Add(), x, nearest(g, f"up.{i}", feature, g[x].shape[1:]))
+                x = g(f"sum.{i}", Add(), x, resized(g, f"up.{i}", feature, g[x].shape[1:]))
             x = g(f"layer.{i}", Conv(cin=spec.hidden, cout=spec.hidden, kernel=(3, 3), padding=1), x)
-            if spec.norm == "batch":
-                x = norm(g, f"norm.{i}", x, spec, axis=0)
+            x = hidden_norm(g, f"norm.{i}", x, spec, axis=0)
             feature = act(g, f"act.{i}", x, spec, axis=0, fn="relu")
         return conv_of_upsampled(g, "mask", feature, spec.classes, spec.stem_stride), feature
 
 
-def nearest(g: Graph, name: str, x: str, size: tuple[int, ...]) -> str:
-    """A map at another height and width; by blocks where they divide."""
-    found = g[x].shape[1:]
-    if found == size:
+def resized(g: Graph, name: str, x: str, size: tuple[int, ...]) -> str:
+    """A map at another height and width, each pixel that of the nearest place; in whole blocks where they divide."""
+    height, width = g[x].shape[1:]
+    if size == (height, width):
         return x
-    (height, width), up, down = found, size[0] // found[0], found[0] // max(size[0], 1)
+    up, down = size[0] // height, height // max(size[0], 1)
     if size == (up * height, up * width):
         return g(name, Upsample(factor=up, mode="nearest"), x)
-    if found == (down * size[0], down * size[1]):
+    if (height, width) == (down * size[0], down * size[1]):
         return g(name, Downsample(divisor=down, mode="nearest"), x)
     return g(name, Resize(size=(size[0], size[1])), x)
 
@@ -58,7 +57,7 @@ def _fused(g: Graph, i: int, x: str, audio: str, spec: EtavsSpec) -> str:
 
 def _fusion(g: Graph, i: int, x: str, audio: str, spec: EtavsSpec) -> str:
     _, height, width = g[x].shape
-    thin = nearest(g, f"thin.{i}", x, (height // spec.reductions[i], width // spec.reductions[i]))
+    thin = resized(g, f"thin.{i}", x, (height // spec.reductions[i], width // spec.reductions[i]))
     with g.scope(f"fusion.{i}"):
         pixels, memory = (g(name, View(pattern=TOKENS), y) for name, y in (("pixels", x), ("memory", thin)))
         with g.scope("spatial_attn"):
@@ -77,7 +76,7 @@ def _attention(g: Graph, query: str, memory: str, spec: EtavsSpec) -> str:
     width = g[query].shape[-1]
     key, value = halves(g, "memory", project(g, "kv_proj", memory, 2 * width, spec))
     q, k, v = (project(g, f"{n}_proj", x, width, spec) for n, x in (("q", query), ("k", key), ("v", value)))
-    return project(g, "out_proj", found(g, q, k, v, spec), width, spec)
+    return project(g, "out_proj", read(g, q, k, v, spec), width, spec)
 
 
 def _feed_forward(g: Graph, x: str, spec: EtavsSpec) -> str:
@@ -85,6 +84,6 @@ def _feed_forward(g: Graph, x: str, spec: EtavsSpec) -> str:
     width = g[x].shape[-1]
     with g.scope("ffn"):
         y = project(g, "linear1", x, spec.ffn_ratio * width, spec)
-        y = norm(g, "norm", y, spec) if spec.norm == "batch" else y
+        y = hidden_norm(g, "norm", y, spec)
         y = dropped(g, "drop", act(g, "act", y, spec, fn="relu"), spec)
         return project(g, "linear2", y, width, spec)

@@ -26,34 +26,34 @@ def halves(g: Graph, name: str, x: str, axis: int = -1) -> tuple[str, str]:
 
 
 def project(g: Graph, name: str, x: str, width: int, spec: EtavsSpec) -> str:
-    """A Linear; where batch norms follow, its bias would be idle."""
-    return linear(g, name, x, width, bias=spec.norm != "batch")
+    """A Linear that a norm follows, at once or behind another Linear or a sum."""
+    return linear(g, name, x, width, bias=spec.bias_before_norms)
 
 
-def found(g: Graph, query: str, key: str, value: str, spec: EtavsSpec, *, drop: bool = True) -> str:
-    """``attend``; with batch norms its result has one too, for sums without a softmax may be of any size."""
+def read(g: Graph, query: str, key: str, value: str, spec: EtavsSpec, *, drop: bool = True) -> str:
+    """``attend``, and a norm of its result where the spec wants one."""
     merged = attend(g, query, key, value, spec, drop=drop)
-    return norm(g, "found_norm", merged, spec) if spec.norm == "batch" else merged
+    return norm(g, "found_norm", merged, spec) if spec.result_norms else merged
 
 
 def messenger(g: Graph, stage: int, feature: str, audio: str, spec: EtavsSpec) -> tuple[str, str]:
-    """A stage's feature [C, h, w] and the sound's token [1, D] -> what the other modality made of them."""
+    """A stage's feature [C, h, w] and the sound's token [1, D] -> both, after each has read the messages of
+    the other modality."""
     channels, height, width = g[feature].shape
     inner = replace(spec, hidden=spec.messenger)
-    init = "normal" if spec.norm == "batch" else "xavier"
     with g.scope(f"messenger.{stage}"):
         pixels = g("pixels", View(pattern="c h w -> (h w) c"), feature)
-        table = g("queries.weight", Param(dims=(spec.messages, spec.messenger), init=init))
+        table = g("queries.weight", Param(dims=(spec.messages, spec.messenger), init=spec.query_init))
         for_audio, for_pixels = halves(g, "query", linear(g, "query_proj", table, 2 * spec.messenger))
         heard = _collect(g, "collect.audio", for_audio, audio, inner)
         seen = _collect(g, "collect.visual", for_pixels, pixels, inner)
         heard, seen = _exchange(g, heard, seen, inner)
         with g.scope("deliver.visual"):
-            read = project(g, "out", _read(g, pixels, heard, inner), channels, spec)
-            pixels = dropped(g, "out_drop", g("add", Add(), read, pixels), spec)
+            change = project(g, "out", _delivered(g, pixels, heard, inner), channels, spec)
+            pixels = dropped(g, "out_drop", g("add", Add(), change, pixels), spec)
         with g.scope("deliver.audio"):
-            read = g("add", Add(), _read(g, audio, seen, inner), audio)
-            audio = dropped(g, "out_drop", project(g, "out", read, channels, spec), spec)
+            changed = g("add", Add(), _delivered(g, audio, seen, inner), audio)
+            audio = dropped(g, "out_drop", project(g, "out", changed, channels, spec), spec)
         back = View(pattern="(h w) c -> c h w", sizes=(("h", height), ("w", width)))
         return g("feature", back, pixels), audio
 
@@ -65,7 +65,7 @@ def _collect(g: Graph, name: str, query: str, source: str, spec: EtavsSpec) -> s
         if spec.attention != "linear":
             both = norm(g, "norm", both, spec)
         key, value = halves(g, "source", both)
-        return g("add", Add(), found(g, query, key, value, spec, drop=False), query)
+        return g("add", Add(), read(g, query, key, value, spec, drop=False), query)
 
 
 def _exchange(g: Graph, heard: str, seen: str, spec: EtavsSpec) -> tuple[str, str]:
@@ -74,14 +74,14 @@ def _exchange(g: Graph, heard: str, seen: str, spec: EtavsSpec) -> tuple[str, st
         clip = g("clip", Unfold(frames=spec.window), messages)
         clip = g("together", View(pattern="f n c -> (f n) c"), clip)
         q, k, v = (project(g, f"{n}_proj", clip, spec.hidden, spec) for n in "qkv")
-        clip = project(g, "out_proj", found(g, q, k, v, spec), spec.hidden, spec)
-        if spec.norm == "batch":
+        clip = project(g, "out_proj", read(g, q, k, v, spec), spec.hidden, spec)
+        if spec.result_norms:
             clip = norm(g, "norm", clip, spec)
         clip = g("apart", View(pattern="(f n) c -> f n c", sizes=(("f", spec.window),)), clip)
         return halves(g, "message", g("frames", Fold(frames=spec.window), clip), axis=0)
 
 
-def _read(g: Graph, reader: str, messages: str, spec: EtavsSpec) -> str:
+def _delivered(g: Graph, reader: str, messages: str, spec: EtavsSpec) -> str:
     """attend(W reader, the messages' keys and values), still in the messenger's width."""
     key, value = halves(g, "message", project(g, "message_proj", messages, 2 * spec.hidden, spec))
-    return found(g, project(g, "q_proj", reader, spec.hidden, spec), key, value, spec, drop=False)
+    return read(g, project(g, "q_proj", reader, spec.hidden, spec), key, value, spec, drop=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from graph.spec import BaseSpec
 
@@ -16,7 +18,15 @@ class EtavsSpec(BaseSpec):
     ``reductions``: by how much each stage's keys and values are thinned in the decoder, finest first.
     ``narrow_first``: project a stage and its sound to ``hidden`` before they are fused (ResNet), not after (PVT).
     ``ffn_ratio``: hidden width of the decoder's feed-forward layers over their input's.
+    ``query_init``: of the messages' table. ``result_norms``: a norm behind the result of every attention and behind the
+    exchanged messages, for sums without a softmax may be of any size.
     """
+
+    spike_friendly: ClassVar[Mapping[str, Any]] = {
+        **BaseSpec.spike_friendly,
+        "query_init": "normal",
+        "result_norms": True,
+    }
 
     frozen: tuple[str, ...] = ("backbone", "audio")
     messages: int = 5
@@ -25,14 +35,17 @@ class EtavsSpec(BaseSpec):
     reductions: tuple[int, int, int, int] = (8, 4, 2, 1)
     narrow_first: bool = False
     ffn_ratio: int = 4
+    query_init: Literal["xavier", "normal"] = "xavier"
+    result_norms: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.frames % self.window:
             raise ValueError(f"spec.frames is {self.frames}, expected a multiple of spec.window, {self.window}")
 
 
 FULL = EtavsSpec()
-TINY = EtavsSpec.small(hidden=32, heads=EtavsSpec.heads, pre_norm=False, messenger=48, ffn_ratio=2)
+TINY = EtavsSpec.small(hidden=32, heads=EtavsSpec.heads, messenger=48, ffn_ratio=2)
 ETAVS_SPECS: dict[str, EtavsSpec] = {
     "full": FULL,
     "r50": replace(FULL, backbone="resnet50", narrow_first=True),

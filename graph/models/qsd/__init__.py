@@ -16,13 +16,13 @@ A row of the decomposition is a clip of ``spec.frames`` frames, so batches are w
 
 from __future__ import annotations
 
-from graph.backbones import AUDIO, BACKBONES
+from graph.backbones import audio_network, image_network
 from graph.blocks import inputs, levels, linear
 from graph.graph import Graph
 from graph.models.qsd.masks import decoded, masks
 from graph.models.qsd.pixels import encoded, mask_feature, projected, recombined
 from graph.models.qsd.semantics import semantics
-from graph.models.qsd.spec import QsdSpec
+from graph.models.qsd.spec import QSD_SPECS, QsdSpec
 from graph.ops import Reduce
 
 
@@ -30,9 +30,9 @@ def qsd(spec: QsdSpec) -> Graph:
     g = Graph(name="qsd")
     image, logmel = inputs(g, spec)
     with g.scope("backbone"):
-        features = BACKBONES[spec.backbone](g, image, spec)
+        features = image_network(spec)(g, image, spec)
     with g.scope("audio"):
-        tokens = AUDIO[spec.audio](g, logmel, spec)
+        tokens = audio_network(spec)(g, logmel, spec)
     audio = linear(g, "audio_proj", tokens, spec.hidden)
     with g.scope("semantics"):
         heard = semantics(g, audio, spec)
@@ -46,3 +46,6 @@ def qsd(spec: QsdSpec) -> Graph:
     token = audio if g[audio].shape[0] == 1 else g("audio_mean", Reduce(axes=(0,)), audio)
     g.training_outputs({**levels(features), "mask_feature": feature, "audio_token": token, **heard.losses})
     return g
+
+
+__all__ = ["QSD_SPECS", "QsdSpec", "qsd"]

@@ -25,15 +25,13 @@ from graph.ops import Add, Concat, Gate, MatMul, Param, Slice, Upsample, View
 
 def decoded(g: Graph, semantics: str, memory: str, spec: QsdSpec) -> str:
     """[n, C] x [S, C] -> queries [n, C]"""
-    place = g(
-        "query_embed.weight", Param(dims=(spec.sources, spec.hidden), init="small" if spec.pre_norm else "normal")
-    )
+    place = g("query_embed.weight", Param(dims=(spec.sources, spec.hidden), init=spec.query_init))
     point = g("reference_points", Param(dims=(spec.sources, 1, 2), init="unit"))
     reference = g("reference", Concat(axis=1), *(point for _ in spec.levels))
-    x = g("placed", Add(), semantics, place) if spec.pre_norm else semantics
+    x = g("placed", Add(), semantics, place) if spec.positions_once else semantics
 
     def at(name: str, x: str) -> str:
-        return x if spec.pre_norm else g(name, Add(), x, place)
+        return x if spec.positions_once else g(name, Add(), x, place)
 
     def themselves(x: str) -> str:
         asking = at("asking", x)
@@ -47,7 +45,7 @@ def decoded(g: Graph, semantics: str, memory: str, spec: QsdSpec) -> str:
             x = sublayer(g, "norm1", x, themselves, spec)
             x = sublayer(g, "norm2", x, around, spec)
             x = sublayer(g, "norm3", x, lambda x: feed_forward(g, x, spec.ffn, spec, fn="relu"), spec)
-    return norm(g, "norm", x, spec) if spec.pre_norm else x
+    return norm(g, "norm", x, spec) if spec.stream_norms else x
 
 
 def masks(g: Graph, queries: str, feature: str, spec: QsdSpec) -> str:
@@ -55,7 +53,7 @@ def masks(g: Graph, queries: str, feature: str, spec: QsdSpec) -> str:
     _, height, width = g[feature].shape
     drawn = dynamic_masks(g, controller(g, queries, spec), feature, spec)
     scores = linear(g, "class_embed", queries, spec.classes, init="small")
-    if spec.norm == "batch":  # else the gates of a network of binary spikes stay shut, and nothing behind them learns
+    if spec.written_norms:  # else the gates of a network of binary spikes stay shut, and nothing behind them learns
         scores = norm(g, "class_norm", scores, spec)
     scores = g("class_rows", View(pattern="q c -> c q"), g("class_gate", Gate(fn=spec.gate), scores))
     total = g("mask_rows", MatMul(inner=spec.sources, scale=_back(spec.sources, spec)), scores, drawn)
@@ -65,8 +63,8 @@ def masks(g: Graph, queries: str, feature: str, spec: QsdSpec) -> str:
 
 
 def _back(size: int, spec: QsdSpec) -> float:
-    """With batch norms all that is written has unit variance, so sums of it are scaled back by a power of two."""
-    return 2.0 ** -round(log2(size)) if spec.norm == "batch" else 1.0
+    """The scale of a sum of ``size`` products with what queries write: a power of two, or none."""
+    return 2.0 ** -round(log2(size)) if spec.written_scale else 1.0
 
 
 def _widths(spec: QsdSpec) -> list[tuple[int, int]]:
@@ -83,7 +81,7 @@ def controller(g: Graph, queries: str, spec: QsdSpec) -> str:
         for i in range(spec.controller_layers):
             last = i == spec.controller_layers - 1
             x = linear(g, f"layers.{i}", x, count if last else spec.hidden)
-            if spec.norm == "batch":
+            if spec.written_norms:
                 x = norm(g, f"norm{i}", x, spec)
             x = x if last else act(g, f"act{i}", x, spec, fn="relu")
     return x

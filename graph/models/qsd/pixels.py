@@ -27,9 +27,9 @@ def projected(g: Graph, features: list[str], spec: QsdSpec) -> list[str]:
 def recombined(g: Graph, maps: list[str], semantics: str, spec: QsdSpec) -> list[str]:
     tokens = [g(f"seen.{i}", View(pattern=TOKENS), x) for i, x in enumerate(maps)]
     x = g("seen", Concat(axis=0), *tokens)
-    query = norm(g, "recombine_norm", x, spec) if spec.pre_norm else x
-    found = attention(g, "recombine", query, semantics, spec, drop=False)
-    x = g("recombined", Mul() if spec.recombine == "multiply" else Add(), x, found)
+    query = norm(g, "recombine_norm", x, spec) if spec.stream_norms else x
+    mixture = attention(g, "recombine", query, semantics, spec, drop=False)
+    x = g("recombined", Mul() if spec.recombine == "multiply" else Add(), x, mixture)
     return [_map(g, f"recombined.{i}", x, i, spec) for i in range(len(maps))]
 
 
@@ -44,7 +44,7 @@ def encoded(g: Graph, maps: list[str], spec: QsdSpec) -> str:
     memory = deformable_encoder(
         g, maps, spec, layers=spec.encoder_layers, ffn=spec.ffn, fn="relu", positions="sine_normalised"
     )
-    return norm(g, "memory_norm", memory, spec) if spec.pre_norm else memory
+    return norm(g, "memory_norm", memory, spec) if spec.stream_norms else memory
 
 
 def mask_feature(g: Graph, fine: str, memory: str, spec: QsdSpec) -> str:
@@ -56,6 +56,6 @@ def mask_feature(g: Graph, fine: str, memory: str, spec: QsdSpec) -> str:
         if y:
             x = g(f"sum_{i}", Add(), x, g(f"up_{i}", Upsample(factor=2, mode="nearest"), y))
         y = conv_block(g, f"layer_{i}", x, spec.hidden, spec, kernel=3)
-    op = Conv(cin=spec.hidden, cout=spec.mask_dim, kernel=(3, 3), padding=1, bias=spec.norm != "batch")
-    y = g("mask_features", op, y)
-    return norm(g, "mask_features_norm", y, spec, axis=0) if spec.norm == "batch" else y
+    bias = spec.bias_before_norms or not spec.mask_feature_norm
+    y = g("mask_features", Conv(cin=spec.hidden, cout=spec.mask_dim, kernel=(3, 3), padding=1, bias=bias), y)
+    return norm(g, "mask_features_norm", y, spec, axis=0) if spec.mask_feature_norm else y

@@ -1,12 +1,13 @@
 """QSD's sound: a clip's is decomposed into n quantised semantics, and a frame's is calibrated by them.
 
-Global stage, a row a clip. The sounds of all F frames, with sine positions in time, attend to each other; n learned
-queries attend to them and become g_1 .. g_n. The multi-source semantics is the product of n factors, each replaced by
-the nearest entry of ONE codebook: product quantisation, VQ(g_i). These rows alone move the codebook.
+Global stage: a row of the batch is a clip. The sounds of all F frames, with sine positions in time, attend to each
+other; n learnt queries attend to them and become g_1 .. g_n. Together they are the semantics of several sources, in n
+factors; each is replaced by the nearest entry of ONE codebook, VQ(g_i) (product quantisation). These rows alone move
+the codebook.
 
-Local stage, a row a frame. VQ(g_i) attend to the frame's own sound and become l_{t,i}; the same codebook, only read,
-gives VQ(l_{t,i}). Where a second of sound is one token, as VGGish's, a softmax over it has nothing to choose: every
-query reads the same, and the projections that would choose are idle.
+Local stage: a row is a frame. VQ(g_i) attend to the frame's own sound and become l_{t,i}; the same codebook, only read,
+gives VQ(l_{t,i}). Where a second of sound is one token, as VGGish's, a softmax over it is 1: every query reads the
+same, and the projections of queries and keys have no effect.
 
 In training VQ(l_{t,i}) are drawn to VQ(g_i), which are constants there (``loss_distill``), and g, l to their entries
 (``loss_commit``).
@@ -70,7 +71,7 @@ def clip_sound(g: Graph, audio: str, spec: QsdSpec) -> str:
         with g.scope(f"layers.{i}"):
             x = sublayer(g, "norm1", x, lambda x: attention(g, "self_attn", x, x, spec), spec)
             x = sublayer(g, "norm2", x, lambda x: feed_forward(g, x, spec.ffn, spec), spec)
-    return norm(g, "norm", x, spec) if spec.pre_norm or not spec.clip_layers else x
+    return norm(g, "norm", x, spec) if spec.stream_norms or not spec.clip_layers else x
 
 
 def _sources(g: Graph, query: str, heard: str, spec: QsdSpec, layers: int) -> str:
@@ -80,7 +81,7 @@ def _sources(g: Graph, query: str, heard: str, spec: QsdSpec, layers: int) -> st
             query = sublayer(g, "norm1", query, lambda x: attention(g, "self_attn", x, x, spec), spec)
             query = sublayer(g, "norm2", query, lambda x: attention(g, "cross_attn", x, heard, spec), spec)
             query = sublayer(g, "norm3", query, lambda x: feed_forward(g, x, spec.ffn, spec), spec)
-    return norm(g, "norm", query, spec) if spec.pre_norm or not layers else query
+    return norm(g, "norm", query, spec) if spec.stream_norms or not layers else query
 
 
 def quantised(g: Graph, x: str, spec: QsdSpec, *, updates: bool) -> Quantised:

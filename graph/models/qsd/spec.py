@@ -5,7 +5,9 @@ The paper has no public code; ``graph.models.qsd`` says what is the paper's, wha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from graph.spec import BaseSpec
 
@@ -20,7 +22,19 @@ class QsdSpec(BaseSpec):
     the global and the local stage. ``recombine``: what is seen is multiplied ("multiply") with what it finds among the
     semantics, or that is added ("add"). ``maps``: scales of the encoder; beyond three, strided convolutions make them.
     ``controller_layers``: of the MLP that writes the filters of a mask; ``dynamic``: their inner widths.
+    ``query_init``: of the decoder's queries. ``mask_feature_norm``: a norm behind the mask feature.
+    ``written_norms``: a norm behind the class scores and behind every layer of that MLP; what queries write then has
+    unit variance. ``written_scale``: sums of products with it are scaled back by a power of two.
     """
+
+    spike_friendly: ClassVar[Mapping[str, Any]] = {
+        **BaseSpec.spike_friendly,
+        "recombine": "add",
+        "query_init": "small",
+        "mask_feature_norm": True,
+        "written_norms": True,
+        "written_scale": True,
+    }
 
     sources: int = 5
     entries: int = 512
@@ -30,7 +44,7 @@ class QsdSpec(BaseSpec):
     clip_layers: int = 1
     decompose_layers: int = 1
     calibrate_layers: int = 1
-    recombine: str = "multiply"
+    recombine: Literal["multiply", "add"] = "multiply"
     maps: int = 4
     encoder_layers: int = 4
     decoder_layers: int = 4
@@ -38,12 +52,15 @@ class QsdSpec(BaseSpec):
     mask_dim: int = 256
     controller_layers: int = 3
     dynamic: tuple[int, ...] = (8, 8)
+    query_init: Literal["normal", "small"] = "normal"
+    mask_feature_norm: bool = False
+    written_norms: bool = False
+    written_scale: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.hidden % self.groups:
             raise ValueError(f"spec.groups is {self.groups}, expected a divisor of spec.hidden, {self.hidden}")
-        if self.recombine not in ("multiply", "add"):
-            raise ValueError(f"spec.recombine is '{self.recombine}', expected 'multiply' or 'add'")
         if self.maps < 3:
             raise ValueError(f"spec.maps is {self.maps}, expected 3 or more: the mask feature is built on three")
 
@@ -60,7 +77,6 @@ FULL = QsdSpec()
 TINY = QsdSpec.small(
     sources=4,
     entries=64,
-    recombine="add",
     maps=3,
     encoder_layers=1,
     decoder_layers=1,

@@ -1,0 +1,6 @@
+"""Executes a deployed network from events and weights alone, in numpy; it shares nothing with the torch network."""
+
+from events.events import Events, permuted, without
+from events.runner import EventRunner
+
+__all__ = ["EventRunner", "Events", "permuted", "without"]

@@ -1,0 +1,67 @@
+"""``Dataset``: everything that the settings, the checks, training and scoring ask of a dataset, in one entry.
+
+What a split itself knows (objects, published scores, other sounds) is said by the split: see `avs.split.Split`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from avs.split import Split
+from experiments.settings import DataSettings
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """What ``--mode data`` does with a dataset that lies in a folder. ``holds``: what the folder has in it. ``report``:
+    (folder, variant or "all", whether to build missing log-mels) prints what is there, and raises what is not."""
+
+    holds: str
+    report: Callable[[Path, str, bool], None]
+
+
+def _fine(data: DataSettings) -> None:
+    """Nothing more to check."""
+
+
+def _whole(data: DataSettings, counts: Mapping[str, int]) -> None:
+    """Nothing that could be missing."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """``keys``: what it reads of the settings of data, for --help. ``variants``: the words of ``data.variant``.
+
+    ``usual``: clips of a split that are read unless the settings say how many; 0: all. ``grid``: pictures and log-mels
+    are dyadic numbers. ``split``: (data, name, count, 0: all) -> clips. ``channels`` of the mask, ``frames`` of a clip
+    and pixels of its ``side`` (0: any, pictures are brought to what the model sees), by the settings of data.
+
+    ``check`` refuses settings that cannot be, and looks at no file; ``whole``: (data, clips of each split) refuses,
+    before anything is trained, files that are missing or broken. Both raise ``experiments.errors.UserError``.
+    """
+
+    name: str
+    keys: str
+    variants: tuple[str, ...]
+    usual: Mapping[str, int]
+    grid: bool
+    split: Callable[[DataSettings, str, int], Split]
+    channels: Callable[[DataSettings], int]
+    frames: Callable[[DataSettings], int]
+    side: Callable[[DataSettings], int]
+    check: Callable[[DataSettings], None] = _fine
+    whole: Callable[[DataSettings, Mapping[str, int]], None] = _whole
+    folder: Folder | None = None
+
+    def __post_init__(self) -> None:
+        if set(self.usual) != set(SPLITS):
+            raise ValueError(f"dataset {self.name}: usual has {', '.join(self.usual)}, expected {', '.join(SPLITS)}")
+
+    def count(self, data: DataSettings, split: str) -> int:
+        """How many clips of a split: what the settings say, else the usual number, else 0, all that there are."""
+        asked: int = {"train": data.train, "val": data.val, "test": data.test}[split]
+        return asked or self.usual[split]

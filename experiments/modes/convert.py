@@ -1,0 +1,54 @@
+"""``--mode convert``: a run of mode ann -> a spiking run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from experiments.limits import within
+from experiments.modes.mode import Mode
+from experiments.settings import SpikingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateSettings:
+    """Frames and percentile that set each site's step after conversion."""
+
+    frames: int = within(64, least=1)
+    percentile: float = within(0.99, least=0, most=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactSettings:
+    """``bits``: fractional bits of weights and thresholds on the dyadic grid. ``frames``: how many the event runner
+    executes."""
+
+    bits: int = within(12, least=1)
+    frames: int = within(3, least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertSettings(SpikingSettings):
+    """ANN run -> spiking run. On the command line ``source`` is ``--from``. ``curve``: steps T of the rate curve."""
+
+    mode: str = "convert"
+    source: str = ""
+    calibrate: CalibrateSettings = field(default_factory=CalibrateSettings)
+    exact: ExactSettings = field(default_factory=ExactSettings)
+    curve: tuple[int, ...] = (1, 2, 4, 8)
+
+
+def run(settings: ConvertSettings) -> None:
+    from experiments.convert_mode import convert
+
+    convert(settings)
+
+
+CONVERT = Mode(
+    name="convert",
+    summary="ANN run -> spiking run, checked event by event (--from RUN)",
+    settings=ConvertSettings,
+    run=run,
+    reads="source",
+    needs_run=True,
+    aliases={"from": "source"},
+)

@@ -1,0 +1,32 @@
+"""``--mode rates``: how much each site of a run fires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments.limits import within
+from experiments.modes.mode import Mode
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatesSettings:
+    mode: str = "rates"
+    run: str = ""
+    clips: int = within(20, least=1)
+    out: str = ""
+
+
+def run(settings: RatesSettings) -> None:
+    from experiments.rates_mode import rates
+
+    rates(settings)
+
+
+RATES = Mode(
+    name="rates",
+    summary="spikes of each layer of a run (--run RUN)",
+    settings=RatesSettings,
+    run=run,
+    reads="run",
+    needs_run=True,
+)

@@ -1,0 +1,37 @@
+"""The README's figures are those of ``experiments/results``, and every result says how to get it again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tools.readme import README, rewritten, spread
+from tools.results import FOLDER, provenance
+
+RESULTS = sorted(FOLDER.glob("*.json"))
+
+
+def test_the_results_table_is_the_generated_one():
+    text = README.read_text()
+    assert rewritten(text) == text, "run: python -m tools.readme"
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda p: p.stem)
+def test_every_result_has_its_provenance(path):
+    kept = json.loads(path.read_text())
+    assert kept.keys() >= {"command", "date", "commit", "device", "versions", "figures"}
+    assert kept["command"].startswith(("python ", "make "))
+
+
+def test_there_are_three_seeds_of_the_demo():
+    assert len([p for p in RESULTS if p.stem.startswith("demo_seed")]) >= 3
+
+
+def test_spread_is_mean_and_sample_deviation():
+    assert spread([0.1, 0.2, 0.3]) == "0.200 ± 0.100"
+    assert spread([0.5]) == "0.500"
+
+
+def test_provenance_names_versions():
+    assert provenance("python x")["versions"].keys() >= {"python", "torch"}
