@@ -1,6 +1,6 @@
 // Batch norm's two passes over memory that the neuron's kernel (lif.cu) does not make itself.
 //
-// channel_moments: sums of x - pivot and of its square, pivot the channel's first element, so that a mean far from zero
+// channel_moments: sums of x - pivot and of its square, pivot the channel's first element (one a column, AFFINE 2), so that a mean far from zero
 // costs no digits. One number a thread, or where columns are channels one a column and group; the host adds them up.
 //
 // channel_numbers: of these sums (SUMS 1), or of a mean and a variance that are given (0), what the neuron and the
@@ -8,6 +8,7 @@
 //
 // channel_correct: y -= scale_c share (by_bias_c + inverse_c by_weight_c (x - mean_c)): what the mean and the variance
 // of a batch give back to x; share is 1 / (elements of a channel).
+// Numbers per channel are there once a column where AFFINE is 2; `channels` is then their count.
 //
 // The whole tensor is `rows` of `width` elements (layout.py, Cut): AFFINE 1: a row has one channel, row % channels;
 // AFFINE 2: a column is a channel, and a thread walks SPAN rows.   VEC, IO (io.h)
@@ -23,18 +24,19 @@
 #endif
 
 extern "C" __global__ void __launch_bounds__(128)
-channel_moments(const io_t *__restrict__ x, float *__restrict__ sums, float *__restrict__ squares, i64 rows, i64 width,
-                i64 channels) {
+channel_moments(const io_t *__restrict__ x, const float *__restrict__ pivots, float *__restrict__ sums,
+                float *__restrict__ squares, i64 rows, i64 width, i64 channels) {
   Place w;
   if (!place(THREAD, rows, width, w)) return;
 #if AFFINE == 2
   float sum[VEC], square[VEC];
   EACH_LANE(e, w.n) sum[e] = square[e] = 0.f;
   for (i64 row = w.row; row < w.end; row++) {
-    const io_t *in = x + row * width + w.column, *pivot = x + w.column;
+    const io_t *in = x + row * width + w.column;
+    const float *pivot = pivots + w.column;
     EACH_LANE(e, w.n) {
       const int f = e < w.n ? e : 0;
-      const float d = to_float(in[f]) - to_float(pivot[f]);
+      const float d = to_float(in[f]) - pivot[f];
       sum[e] += d, square[e] += d * d;
     }
   }
@@ -42,7 +44,7 @@ channel_moments(const io_t *__restrict__ x, float *__restrict__ sums, float *__r
   EACH_LANE(e, w.n) if (e < w.n) sums[at + e] = sum[e], squares[at + e] = square[e];
 #else
   const io_t *in = x + w.row * width + w.column;
-  const float pivot = to_float(x[w.row % channels * width]);
+  const float pivot = pivots[w.row % channels];
   float sum = 0.f, square = 0.f;
   EACH_LANE_SUM(e, w.n) {
     const float d = e < w.n ? to_float(in[e]) - pivot : 0.f;
@@ -53,15 +55,15 @@ channel_moments(const io_t *__restrict__ x, float *__restrict__ sums, float *__r
 }
 
 extern "C" __global__ void __launch_bounds__(128)
-channel_numbers(const io_t *__restrict__ x, const double *__restrict__ sums, const float *__restrict__ mean,
+channel_numbers(const float *__restrict__ pivots, const double *__restrict__ sums, const float *__restrict__ mean,
                 const float *__restrict__ var, const float *__restrict__ weight, const float *__restrict__ bias,
-                float *__restrict__ numbers, i64 stride, i64 channels, i64 elements, float eps) {
+                float *__restrict__ numbers, i64 channels, i64 elements, float eps) {
   const i64 c = THREAD;
   if (c >= channels) return;
   double middle, spread;
   if (SUMS) {
     const double moved = sums[c] / elements, square = sums[channels + c] / elements - moved * moved;
-    middle = to_float(x[c * stride]) + moved, spread = square > 0. ? square : (square == square ? 0. : square);
+    middle = pivots[c] + moved, spread = square > 0. ? square : (square == square ? 0. : square);
   } else {
     middle = mean[c], spread = var[c];
   }

@@ -1,7 +1,8 @@
 // How many additions a spiking forward pass of deform.cu makes, exactly: the set bits under every corner in bounds of
-// every sample whose weight is not 0. events [B, h]; the rest as there. One thread a query; y = head, z = batch.
+// every sample whose weight is not 0, or with EVERY 1 of every sample. events [B, h]; the rest as there. One thread a
+// query; y = head, z = batch.
 //
-//   LEVELS, POINTS, D, IO (io.h), PLANES. A plane of signs is not counted.
+//   LEVELS, POINTS, D, IO (io.h), PLANES, EVERY. A plane of signs is not counted.
 #include "io.h"
 #include "deform_tap.h"
 #include "deform_level.h"
@@ -23,7 +24,7 @@ deform_events(const u32 *__restrict__ words, const float *__restrict__ offset, c
   for (int l = 0; l < LEVELS; l++) {
     const Level v = level_at(sizes, centre, l);
     for (int s = l * POINTS; s < (l + 1) * POINTS; s++) {
-      if (to_float(weight[row * SAMPLES + s]) == 0.f) continue;
+      if (!EVERY && to_float(weight[row * SAMPLES + s]) == 0.f) continue;
       const Tap<float, int> t = sample_at(v, offset + row * SAMPLES * 2, s);
       for (int k = 0; k < 4; k++) {
         if (!(t.inside >> k & 1)) continue;

@@ -56,22 +56,24 @@ def numbers(
     """[5, C] float32, of the dense x [T, ...] and numbers per channel; ``mean`` and ``var`` None: x's own."""
     given = [None if t is None else t.detach().float().contiguous() for t in (mean, var, weight, bias)]
     where, channels = _whole(x, channel), x.shape[channel]
-    batch = mean is None
+    batch, first = mean is None, x.as_strided((channels,), (x.stride(channel),)).float()
     sums = None
     if batch:
         threads = _threads(where, x)
         count = where.groups * where.width if where.affine == 2 else threads
         parts = x.new_empty(2, count, dtype=torch.float32)
-        _run("channel_moments", where, threads, x, parts[0], parts[1], where.rows, where.width, channels)
+        pivot = where.along(first)
+        _run("channel_moments", where, threads, x, pivot, parts[0], parts[1], where.rows, where.width, channels)
         sums = where.per_channel(parts, lanes(x.device.type, x.dtype), torch.float64)
     found = x.new_empty(5, channels, dtype=torch.float32)
-    more = (x.stride(channel), channels, x.numel() // channels, eps)
-    _run("channel_numbers", where, channels, x, sums, *given, found, *more, sums=batch)
+    more = (channels, x.numel() // channels, eps)
+    _run("channel_numbers", where, channels, first, sums, *given, found, *more, sums=batch)
     return found
 
 
 def correct(grad: Tensor, x: Tensor, channel: int, norm: Tensor, by_weight: Tensor, by_bias: Tensor) -> None:
     """``grad``, scale g in the order of x, becomes the gradient of x. ``norm``: the numbers; sums over g."""
     where, channels = _whole(x, channel), x.shape[channel]
-    more = (where.rows, where.width, channels, channels / x.numel())
-    _run("channel_correct", where, _threads(where, x), x, norm, by_weight, by_bias, grad, *more)
+    more = (where.rows, where.width, channels * where.repeat, channels / x.numel())
+    per_column = (where.along(numbers) for numbers in (norm, by_weight, by_bias))
+    _run("channel_correct", where, _threads(where, x), x, *per_column, grad, *more)
