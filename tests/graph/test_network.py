@@ -77,6 +77,7 @@ def test_a_copy_has_a_graph_sites_and_norms_of_its_own(network, batch):
 
 @both
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own imports
 def test_compiled_as_one_graph_it_computes_and_learns_the_same(network, batch):
     """With the compiler's decompositions, as inductor has them: without, hardtanh's gradient has the wrong strides."""
     compiled = torch.compile(network, fullgraph=True, backend="aot_eager_decomp_partition")
