@@ -13,7 +13,7 @@ from graph.models import build
 from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Firing, Input, Linear, MatMul, Norm, Pool, Score, Upsample, View
 from graph.passes import SpikeSpec, spikify
-from graph.values import Spike
+from graph.values import Spike, Unit
 
 INPUT_LAYERS = {"backbone.stem", "audio.features.0.0"}
 FAMILIES = ("miavs", "avsegformer")
@@ -103,7 +103,10 @@ def test_residual_adds_keep_the_real_value():
     assert spiking["sites.act"].op.site.step == 1.0 and not spiking["sites.act"].op.site.signed
     assert spiking["sites.sum"].op.site.signed
     opted_out = spikify(stream(), SpikeSpec(residual="spike"))
-    assert opted_out["sum"].args == ("sites.act", "conv") and "act" not in opted_out
+    assert opted_out["sum"].args == ("sites.act_value", "conv") and "act" not in opted_out
+    assert opted_out["sites.act_value"].op.unit == Unit(1.0, ("sites.act",)) and opted_out["sites.act_value"].args == (
+        "sites.act",
+    )
 
 
 def test_backbone_streams_stay_real(make):
@@ -119,7 +122,7 @@ def test_analog_is_respected_and_checked():
     graph = spikify(stream(), SpikeSpec(analog=("conv",)))
     assert graph["conv"].args == ("act",) and "sites.act" not in graph
     assert graph["last"].args == ("sites.sum",)
-    with pytest.raises(ValueError, match=r"missing.*'stream'"):
+    with pytest.raises(ValueError, match="spikes.analog is 'missing', expected one of x, stem, .*; nearest: 'sum'"):
         spikify(stream(), SpikeSpec(analog=("conv", "missing")))
 
 
