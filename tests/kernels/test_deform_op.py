@@ -86,7 +86,11 @@ def additions(case, value, offset, weight, reference, unary=False):
     """Bit by bit, or unary count by count, corner by corner."""
     batch, queries, heads = offset.shape[:3]
     total = [[0] * heads for _ in range(batch)]
-    ones = [[[sum(int(abs(n)) if unary else int(abs(n)).bit_count() for n in row) for row in token] for token in b] for b in value.tolist()]
+
+    def size(n):
+        return int(abs(n)) if unary else int(abs(n)).bit_count()
+
+    ones = [[[sum(map(size, row)) for row in token] for token in b] for b in value.tolist()]
     for b in range(batch):
         for q in range(queries):
             for h in range(heads):
