@@ -36,9 +36,7 @@ def evaluate(graph: Graph, arrays: Mapping[str, Array], inputs: Mapping[str, Arr
     """Node -> its value [rows, ...], from inputs [B, ...]."""
     values: dict[str, Array] = {}
     for node in graph.nodes.values():
-        if isinstance(node.op, Input):
-            values[node.name] = np.asarray(inputs[node.name], np.float32)
-            continue
-        args = [values[a] for a in node.args]
+        handed_in = isinstance(node.op, Input)
+        args = [np.asarray(inputs[node.name], np.float32)] if handed_in else [values[a] for a in node.args]
         values[node.name] = node.op.meaning(*args, **tables_of(node, arrays, graph.steps))
     return values

@@ -97,9 +97,9 @@ def deform_additions(
     *,
     most: int,
     signed: bool = False,
-    every: bool = False,
+    unary: bool = False,
 ) -> Tensor:
-    """[B, h] int64: how many additions ``deform_sample_counts`` makes of these; with ``every`` also the taps in bounds
-    whose weight is 0, which it leaves out."""
+    """[B, h] int64: how many additions ``deform_sample_counts`` makes of these. ``unary``: how many there are event by
+    event, n for a count n at each tap in bounds, whatever its weight."""
     words = spike_words_op(counts.detach(), planes_for(most), signed)
-    return deform_events_op(words, offset, weight, reference, flat(levels), counts.shape[-1], signed, every)
+    return deform_events_op(words, offset, weight, reference, flat(levels), counts.shape[-1], signed, unary)

@@ -59,7 +59,8 @@ class Op:
     an event adds weights; ``product``: it multiplies values, so counts are added up over the steps before they meet
     (product by product, step by step, costs 10 to 14 mIoU points); ``timed``: it reads or makes several
     steps, so its meaning is told ``steps``; ``linear_in``: the arguments in which it is linear,
-    the others held; ``reason``: why its multiplies are left when no counts drive them; ``abstract``: never a node.
+    the others held; ``reason``: why its multiplies are left when no counts drive them; ``buffers``: those of its
+    ``tables`` that no gradient learns; ``abstract``: never a node.
     """
 
     events_on: ClassVar[tuple[int, ...]] = ()
@@ -69,6 +70,7 @@ class Op:
     timed: ClassVar[bool] = False
     linear_in: ClassVar[tuple[int, ...]] = ()
     reason: ClassVar[str] = ""
+    buffers: ClassVar[tuple[str, ...]] = ()
     abstract: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
@@ -131,7 +133,7 @@ class Op:
 
     def parameters(self) -> int:
         """How many of its numbers are learnt."""
-        return sum(size(shape) for shape in self.tables().values())
+        return sum(size(shape) for suffix, shape in self.tables().items() if suffix not in self.buffers)
 
     def keywords(self) -> Mapping[str, bool]:
         """What a node says to its module at each call beside its inputs; nodes that share a module may differ in it."""

@@ -29,6 +29,7 @@ class Codebook(Scaled):
 
     events_on: ClassVar[tuple[int, ...]] = (0,)
     product: ClassVar[bool] = True
+    buffers: ClassVar[tuple[str, ...]] = ("entries",)
     entries: int
     dim: int
     decay: float = 0.99
@@ -52,9 +53,6 @@ class Codebook(Scaled):
 
     def tables(self) -> Mapping[str, Shape]:
         return {"entries": (self.entries, self.dim)}
-
-    def parameters(self) -> int:
-        return 0  # the entries are moved by running means, not learnt by a gradient
 
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         (x,), entries = inputs, tables["entries"]
@@ -82,4 +80,5 @@ class SquaredError(Op):
 
     def meaning(self, *inputs: Array, **tables: Any) -> Array:
         x, target = inputs
-        return np.float32(self.weight) * np.square(x - target).reshape(len(x), -1).mean(1, keepdims=True)
+        error = np.square(x - target)
+        return np.float32(self.weight) * error.reshape(len(error), -1).mean(1, keepdims=True)

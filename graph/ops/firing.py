@@ -106,9 +106,11 @@ class Firing(Scaled):
         return size(out) if self.site is not None and self.site.norm is not None and not self.site.folded else 0
 
     def parameters(self) -> int:
-        if self.site is None or self.site.folded:
+        if self.site is None:
             return 0
         own = sum(size(shape) for shape in self.site.neuron.learnt.values())
+        if self.site.folded:
+            return own
         return int(self.site.learn) + own + (self.site.norm.parameters() if self.site.norm else 0)
 
     def real(self, x: Array) -> Array:

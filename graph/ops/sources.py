@@ -14,8 +14,7 @@ from graph.values import Clock, Shape
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Op):
-    """A tensor from the task, one per frame. ``grid`` > 0 says that its values are multiples of 2**-grid. Who runs the
-    graph has its value."""
+    """A tensor from the task, one per frame. ``grid`` > 0 says that its values are multiples of 2**-grid."""
 
     arity: ClassVar[int | None] = 0
     dims: Shape
@@ -23,6 +22,10 @@ class Input(Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        """Of the value that whoever runs the graph hands in."""
+        return inputs[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +58,14 @@ class Const(Op):
     dims: Shape
     levels: tuple[Shape, ...] = ()
 
-    def meaning(self, *inputs: Array, **tables: Any) -> Array:
-        return RECIPES[self.recipe](self.dims, self.levels)[None]
-
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
 
     def clock(self, *clocks: Clock) -> Clock:
         return Clock.STATIC
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        return RECIPES[self.recipe](self.dims, self.levels)[None]
 
 
 @dataclass(frozen=True, kw_only=True)

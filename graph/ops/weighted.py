@@ -143,6 +143,7 @@ class Norm(Op):
     """
 
     reason: ClassVar[str] = "norm that cannot be folded"
+    buffers: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
     form: Literal["batch", "layer", "group"] = "batch"
     channels: int
     axis: int = 0
@@ -157,11 +158,8 @@ class Norm(Op):
         return size(out) * (1 if self.foldable else 3)  # (square, scale, gamma) when the statistics are live
 
     def tables(self) -> Mapping[str, Shape]:
-        statistics = ("running_mean", "running_var") if self.form == "batch" else ()
+        statistics = self.buffers if self.foldable else ()
         return {name: (self.channels,) for name in ("weight", "bias", *statistics)}
-
-    def parameters(self) -> int:
-        return 2 * self.channels
 
     def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """At inference. A group's channels are normalised together, over all of the map."""

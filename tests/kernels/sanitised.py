@@ -58,8 +58,8 @@ def sampling() -> None:
         run = partial(deform_sample_counts, most=case.most, signed=case.signed) if case.planes else deform_sample_kernel
         torch.autograd.grad(run(*leaves, case.sizes).sum(), leaves)
         if case.planes:
-            for every in (False, True):
-                deform_additions(*leaves, case.sizes, most=case.most, signed=case.signed, every=every)
+            for unary in (False, True):
+                deform_additions(*leaves, case.sizes, most=case.most, signed=case.signed, unary=unary)
 
 
 def healthy() -> None:

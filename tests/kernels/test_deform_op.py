@@ -82,18 +82,22 @@ def test_counts_in_bytes_and_in_floats():
     assert torch.equal(deform_sample_counts(value.to(torch.int8), *others, **given), wanted)
 
 
-def additions(case, value, offset, weight, reference, every=False):
-    """Bit by bit, corner by corner."""
+def additions(case, value, offset, weight, reference, unary=False):
+    """Bit by bit, or unary count by count, corner by corner."""
     batch, queries, heads = offset.shape[:3]
     total = [[0] * heads for _ in range(batch)]
-    ones = [[[sum(int(abs(n)).bit_count() for n in row) for row in token] for token in b] for b in value.tolist()]
+
+    def size(n):
+        return int(abs(n)) if unary else int(abs(n)).bit_count()
+
+    ones = [[[sum(map(size, row)) for row in token] for token in b] for b in value.tolist()]
     for b in range(batch):
         for q in range(queries):
             for h in range(heads):
                 start = 0
                 for level, (height, width) in enumerate(case.sizes):
                     for p in range(case.points):
-                        if every or weight[b, q, h, level, p] != 0:
+                        if unary or weight[b, q, h, level, p] != 0:
                             dx, dy = offset[b, q, h, level, p]
                             x = reference[b % len(reference), q, level, 0] * width + dx - 0.5
                             y = reference[b % len(reference), q, level, 1] * height + dy - 0.5
@@ -123,8 +127,8 @@ def test_additions_are_counted_exactly(case):
         wanted = additions(case, *inputs)
         assert found.dtype == torch.int64 and found.tolist() == wanted
         assert sum(map(sum, wanted)) > 0
-        charged = deform_additions(*inputs, case.sizes, most=case.most, signed=case.signed, every=True).tolist()
-        assert charged == additions(case, *inputs, every=True) and sum(map(sum, charged)) > sum(map(sum, wanted))
+        charged = deform_additions(*inputs, case.sizes, most=case.most, signed=case.signed, unary=True).tolist()
+        assert charged == additions(case, *inputs, unary=True) and sum(map(sum, charged)) > sum(map(sum, wanted))
 
 
 @pytest.mark.parametrize("wide", [False, True])
