@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -129,7 +129,8 @@ class Reduce(Op):
 
     def meaning(self, *inputs: Array, **tables: Array) -> Array:
         axes = tuple(axis_of(a) for a in self.axes)
-        return {"mean": np.mean, "sum": np.sum, "max": np.max}[self.fn](inputs[0], axis=axes, keepdims=True)
+        reduced: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "max": np.max}
+        return reduced[self.fn](inputs[0], axis=axes, keepdims=True)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, kw_only=True)

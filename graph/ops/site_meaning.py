@@ -50,5 +50,5 @@ def counts(op: Any, x: Array, unit: float, steps: int, tables: Mapping[str, Arra
     if site.compares_only(steps):
         return compared(site, x, tables)
     u = current(op, x, tables)
-    rate = 1 / (1 + np.exp(-tables["fire.w"])) if "fire.w" in tables else None
+    rate = float(1 / (1 + np.exp(-tables["fire.w"]))) if "fire.w" in tables else None
     return sequence(site.neuron, u.reshape(steps, -1, *u.shape[1:]), site.signed, rate).reshape(u.shape)

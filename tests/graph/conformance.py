@@ -1,4 +1,4 @@
-"""What an op says of itself, held against its numpy meaning and against what torch makes of it: one function a claim."""
+"""What an op says of itself, held against its numpy meaning and what torch makes of it: one function a claim."""
 
 from __future__ import annotations
 

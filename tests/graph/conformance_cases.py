@@ -1,4 +1,4 @@
-"""For every registered op a few nodes to try it on: odd sizes, strides, groups, both batch axes, with and without sites."""
+"""For every registered op a few nodes to try it on: odd sizes, strides, groups; with and without sites."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STEPS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """An op and the shapes that it reads. ``static``: inputs without a batch; ``places``: inputs that are drawn in 0..1;
+    """An op and the shapes that it reads. ``static``: inputs without a batch; ``places``: inputs drawn in 0..1;
     ``rows`` and ``gives``: rows of its inputs, and of its value, a sample; ``gives`` 0: static."""
 
     op: Op
@@ -92,10 +92,16 @@ CASES: dict[str, list[Case]] = {
         *sites(Act(), (3, 5, 4)),
         *sites(Act(fn="identity", axis=-1), (5, 3)),
     ],
-    "Add": [*on((3, 4), (3, 4), ops=(Add(),)), *on((3, 1, 5), (3, 4, 1), ops=(Add(),))]
-    + [Case(op=Add(), shapes=((3, 4), (3, 4)), static=(1,))],
-    "Codebook": [*on((5, 3), ops=(Codebook(entries=4, dim=3),)), *on((2, 5, 3), ops=(Codebook(entries=7, dim=3),))]
-    + [Case(op=Codebook(entries=4, dim=3, unit=HALF), shapes=((5, 3),))],
+    "Add": [
+        *on((3, 4), (3, 4), ops=(Add(),)),
+        *on((3, 1, 5), (3, 4, 1), ops=(Add(),)),
+        Case(op=Add(), shapes=((3, 4), (3, 4)), static=(1,)),
+    ],
+    "Codebook": [
+        *on((5, 3), ops=(Codebook(entries=4, dim=3),)),
+        *on((2, 5, 3), ops=(Codebook(entries=7, dim=3),)),
+        Case(op=Codebook(entries=4, dim=3, unit=HALF), shapes=((5, 3),)),
+    ],
     "Concat": [
         *on((3, 4), (2, 4), ops=(Concat(),)),
         *on((3, 4, 2), (3, 1, 2), (3, 5, 2), ops=(Concat(axis=1), Concat(axis=-2))),
