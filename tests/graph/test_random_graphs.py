@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ann import ANN
-from ann.dialect import QANN
+from ann import ANN, QANN
 from graph.dialect import Dialect
 from graph.graph import Graph, Node
 from graph.infer import clip_frames, infer
-from graph.lower import lower, observe
+from graph.lower import Stateful, lower, observe
 from graph.meaning import evaluate, tables_of
-from graph.ops import REGISTRY, Array
+from graph.neuron import Neuron
+from graph.ops import REGISTRY, Array, Input, Op, Quantize, Reduce
+from graph.passes import SpikeSpec, fold, spikify
 from graph.serial import dumps, loads, same
 from graph.values import Clock
-from tests.graph.random_graphs import GROW, networks
+from snn import snn
+from tests.graph.random_graphs import GROW, MADE_BY_PASSES, inputs_of, networks
 
-JUMPS = ("Codebook", "Mask", "Quantize")  # and Score("share"): a rounding of their input may be seen behind them
+JUMPS = ("Codebook", "Mask", "Quantize")
+SPIKES = (
+    SpikeSpec(),
+    SpikeSpec(neuron=Neuron(levels=2), steps=4, residual="spike", norm="batch"),
+    SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=4, score="linear"),
+    SpikeSpec(neuron=Neuron(kind="plif", levels=1), steps=3),
+    SpikeSpec(neuron=Neuron(kind="if", levels=1, v_init=0.5), steps=4),
+)
+
+
+def jumps(op: Op) -> bool:
+    """May the last bit of its input be seen behind it as a whole step?"""
+    counts = getattr(op, "site", None) is not None or getattr(op, "fn", "") == "share"
+    return counts or type(op).__name__ in JUMPS
 
 
 def near(value: Array, wanted: Array, what: str) -> None:
@@ -49,7 +66,7 @@ def agree(graph: Graph, inputs: dict[str, Array], dialect: Dialect) -> set[str]:
     with torch.no_grad():
         again = network(**tensors)
     assert all(torch.equal(again[name], value) for name, value in outputs.items())
-    if not any(type(n.op).__name__ in JUMPS or getattr(n.op, "fn", "") == "share" for n in graph.nodes.values()):
+    if not any(jumps(n.op) for n in graph.nodes.values()):
         whole = evaluate(graph, arrays, inputs)
         for name, value in graph.outputs.items():
             near(whole[value], outputs[name].detach().numpy(), name)
@@ -60,7 +77,7 @@ def test_every_registered_op_can_grow():
     assert set(GROW) == set(REGISTRY)
 
 
-def test_random_graphs():
+def test_graphs_of_real_values():
     seen: set[str] = set()
 
     @settings(max_examples=300)
@@ -68,10 +85,50 @@ def test_random_graphs():
     def holds(drawn: tuple[Graph, dict[str, Array]]) -> None:
         graph, inputs = drawn
         assert same(loads(dumps(graph)), graph)
-        if "Quantize" in {type(n.op).__name__ for n in graph.nodes.values()}:
-            seen.update(agree(graph, inputs, QANN))  # the real-valued dialect leaves it out
-        else:
-            seen.update(agree(graph, inputs, ANN))
+        rounds = any(isinstance(n.op, Quantize) for n in graph.nodes.values())
+        seen.update(agree(graph, inputs, QANN if rounds else ANN))  # the real-valued dialect leaves it out
 
     holds()
     assert seen | {"Output"} == set(REGISTRY), f"no graph had {set(REGISTRY) - seen}"
+
+
+@pytest.mark.parametrize("backend", ["torch", "native"])
+@settings(max_examples=150)
+@given(drawn=networks(without=MADE_BY_PASSES), spec=st.sampled_from(SPIKES))
+def test_graphs_with_sites(backend, drawn, spec):
+    graph, inputs = drawn
+    spiking = spikify(graph, spec)
+    assert same(loads(dumps(spiking)), spiking)
+    agree(spiking, inputs, snn(backend))
+    folded, _ = fold(spiking)
+    assert same(loads(dumps(folded)), folded)
+    agree(folded, inputs, snn(backend))
+
+
+@settings(max_examples=60)
+@given(drawn=networks(without=MADE_BY_PASSES), spec=st.sampled_from(SPIKES))
+def test_step_by_step_is_all_steps_at_once(drawn, spec):
+    graph, inputs = drawn
+    torch.manual_seed(0)
+    network = lower(spikify(graph, spec), snn("torch")).eval()
+    stateful, state, outputs = Stateful(network), None, {}
+    tensors = {name: torch.from_numpy(x) for name, x in inputs.items()}
+    for _ in range(stateful.calls):
+        outputs, state = stateful(state, **tensors)
+    with torch.no_grad():
+        wanted = network(**tensors)
+    assert outputs.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert torch.equal(outputs[name], value), name
+
+
+def test_a_wrong_meaning_is_caught(monkeypatch):
+    def wrong(self: Reduce, *inputs: Array, **tables: Array) -> Array:
+        return right(self, *inputs, **tables) + np.float32(0.01)
+
+    right = Reduce.meaning
+    monkeypatch.setattr(Reduce, "meaning", wrong)
+    graph = Graph()
+    graph.output("y", graph("mean", Reduce(), graph("x", Input(dims=(3, 4)))))
+    with pytest.raises(AssertionError, match="mean"):
+        agree(graph, inputs_of(graph, 2), ANN)
