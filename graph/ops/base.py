@@ -143,7 +143,8 @@ class Op:
     def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """Its value, from arrays [B, ...] with a leading batch axis (1 for what is static), and its tables by suffix.
 
-        An op that is ``Scaled`` is also given the number ``unit``. No batch statistics, no dropout: inference."""
+        An op that is ``Scaled`` is also given the number ``unit``; one that is ``timed``, how many ``steps``.
+        No batch statistics, no dropout: inference."""
         raise NotImplementedError(f"{type(self).__name__} has no meaning in numpy yet")
 
 
