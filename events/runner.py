@@ -20,7 +20,7 @@ from events.synapses import BY_EVENT
 from graph.graph import Graph, Node
 from graph.infer import infer
 from graph.meaning import tables_of, unit_value
-from graph.ops import Array, Firing, Input, Output, Scaled
+from graph.ops import Array, Const, Firing, Input, Output, Scaled
 from graph.values import Spike
 
 Edit = Callable[[str, Events], Events]
@@ -54,6 +54,8 @@ class EventRunner:
         spiking = isinstance(self.values[node.name].kind, Spike)
         if isinstance(op, Input):
             return np.asarray(inputs[node.name], np.float32)
+        if isinstance(op, Const):
+            return self.arrays[node.weights][None]  # as it was exported, not computed anew
         if op.weighted and isinstance(self.values[node.args[0]].kind, Spike):
             return self._weighted(node, args[0])
         if spiking and op.moves and not op.chooses and not isinstance(op, Output):

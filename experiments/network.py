@@ -16,10 +16,8 @@ from experiments.config_file import load
 from experiments.dataset import on_grid
 from experiments.errors import UserError
 from experiments.model import model_spec
-from experiments.modes.convert import ConvertSettings
-from experiments.modes.snn import SnnSettings
 from experiments.run_folder import read_weights
-from experiments.settings import NeuronSettings, RunSettings, SpikeSettings
+from experiments.settings import NeuronSettings, RunSettings, SpikeSettings, SpikingSettings
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
@@ -52,7 +50,7 @@ FORMS: dict[str, Callable[[Graph, NeuronSettings, SpikeSettings], Graph]] = {
 
 
 def dialect(settings: RunSettings) -> Dialect:
-    return snn(settings.neuron.backend) if isinstance(settings, SnnSettings | ConvertSettings) else ANN
+    return snn(settings.neuron.backend) if isinstance(settings, SpikingSettings) else ANN
 
 
 def task_of(settings: RunSettings) -> Task:
@@ -63,7 +61,7 @@ def network(settings: RunSettings, classes: int, seed: int) -> Network:
     """A freshly initialised network in the dialect of the settings' mode."""
     torch.manual_seed(seed)
     graph = build(settings.model.name, model_spec(settings.model, classes, settings.data.image, on_grid(settings.data)))
-    if isinstance(settings, SnnSettings | ConvertSettings):
+    if isinstance(settings, SpikingSettings):
         graph = FORMS[settings.spikes.form](graph, settings.neuron, settings.spikes)
     built: Network = lower(graph, dialect(settings), task=task_of(settings))
     return built
@@ -113,9 +111,9 @@ def load_run(name: str) -> Run:
 
 def _graph(path: Path, settings: RunSettings) -> Graph:
     """A file of the first format has its neurons in the run's config."""
-    spiking = isinstance(settings, SnnSettings | ConvertSettings)
+    neuron = settings.neuron.neuron if isinstance(settings, SpikingSettings) else None
     try:
-        return loads(path.read_text(), settings.neuron.neuron if spiking else None)
+        return loads(path.read_text(), neuron)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({error}), expected a graph as a run saves it; copy the run again"

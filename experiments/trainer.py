@@ -106,7 +106,7 @@ class Trainer:
         nn.Module.to(self.module, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.information = self._information()
         self.modules = [self.module, *([self.information] if self.information else [])]
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train), lr=train.lr)
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train), lr=train.lr, fused=True)
         self.names = checkpoint.parameter_names(*self.modules)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.counts = CountMeter(self.module, train.rate_penalty > 0)

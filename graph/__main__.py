@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from ann import ANN
 from common.choices import choices
@@ -67,7 +68,7 @@ def _form(graph: Graph, options: argparse.Namespace) -> Graph:
         return released(graph)
     if not options.levels:
         return graph
-    kind = options.neuron or ("ilif" if options.levels > 1 or options.steps == 1 else "lif")
+    kind: Any = options.neuron or ("ilif" if options.levels > 1 or options.steps == 1 else "lif")
     spikes = SpikeSpec(
         neuron=Neuron(kind=kind, levels=options.levels),
         steps=options.steps,

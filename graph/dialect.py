@@ -29,12 +29,13 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where an op stands: the ``kinds`` of its operands, the graph's T, and who computes neurons (a
-    ``layers.neurons.Backend``)."""
+    """Where an op stands: the ``kinds`` of its operands, the graph's T, who computes neurons (a
+    ``layers.neurons.Backend``), and whether its value is one of each step."""
 
     kinds: tuple[Kind, ...]
     steps: int
     backend: Any
+    stepped: bool = True
 
 
 Factory = Callable[[Any], Any]

@@ -17,17 +17,17 @@ from dataclasses import dataclass, field, replace
 from graph.ops import Input, Op, Output, Param
 from graph.values import Shape
 
-# Attributes of nn.Module and fx.GraphModule that a child of that name would hide.
+# Attributes of nn.Module, Network and Scope that a child of that name would hide.
 RESERVED = frozenset(
     """
-    T_destination add_module add_submodule apply bfloat16 buffers call_super_init children code compile cpu cuda
-    delete_all_unused_submodules delete_submodule double dump_patches eval extra_repr float forward get_buffer
-    get_extra_state get_parameter get_submodule graph half ipu load_state_dict meta modules mtia named_buffers
-    named_children named_modules named_parameters parameters print_readable recompile register_backward_hook
-    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
-    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
-    set_submodule shape_env share_memory source state_dict to to_empty to_folder train training type xpu zero_grad
+    T_destination add_module apply arguments bfloat16 buffers call_super_init calls children code compile compute counts
+    cpu cuda dialect double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule graph half ipu kernels lent load load_state_dict modules mtia name named_buffers named_children
+    named_modules named_parameters parameters part predict register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ run save set_extra_state set_submodule
+    share_memory share_sites state_dict task to to_empty train training type unit xpu zero_grad
     """.split()  # noqa: SIM905 - a list of eighty quoted words reads worse
 )
 

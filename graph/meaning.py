@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from graph.values import Unit
 
 def unit_value(unit: Unit, arrays: Mapping[str, Array]) -> float:
     """The number that a unit is, once the steps of its sites are known."""
-    return float(np.prod([unit.factor, *(float(arrays[f"{site}.step"]) for site in unit.sites)]))
+    return unit.factor * prod(float(arrays[f"{site}.step"]) for site in unit.sites)
 
 
 def tables_of(node: Node, arrays: Mapping[str, Array], steps: int) -> dict[str, Any]:

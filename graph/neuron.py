@@ -87,7 +87,7 @@ def start(neuron: Neuron, like: Array, signed: bool) -> Array:
 def step(neuron: Neuron, x: Array, v: Array, signed: bool, rate: float | None = None) -> tuple[Array, Array]:
     """One step: counts, and the membrane after it (for I-LIF U - S)."""
     one = np.float32
-    rate = one(1.0 / neuron.tau if rate is None else rate)
+    leak = one(1.0 / neuron.tau if rate is None else rate)
     if neuron.kind == "ilif":
         u = one(1.0 - 1.0 / neuron.tau) * v + x
         low = -neuron.levels if signed else 0
@@ -97,9 +97,9 @@ def step(neuron: Neuron, x: Array, v: Array, signed: bool, rate: float | None = 
     if neuron.kind == "if":
         h = v + x
     elif neuron.decay_input:
-        h = v + (x - (v - rest)) * rate
+        h = v + (x - (v - rest)) * leak
     else:
-        h = v - (v - rest) * rate + x
+        h = v - (v - rest) * leak + x
     edge = one(neuron.threshold - neuron.v_init if signed else neuron.threshold)
     counts = (h >= edge).astype(np.float32)
     if signed:

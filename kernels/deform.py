@@ -178,12 +178,13 @@ def backward(call: Call, grad: Tensor, deterministic: bool = False) -> tuple[Ten
     return by_value, *others
 
 
-def events(call: Call) -> Tensor:
-    """[B, h] int64: the additions that a forward pass over spikes makes, exactly."""
+def events(call: Call, unary: bool = False) -> Tensor:
+    """[B, h] int64: the additions that a forward pass over spikes makes, exactly; ``unary``: those that there
+    are event by event, under weights of 0 too."""
     check(call)
     total = torch.zeros(call.batch, call.heads, dtype=torch.int64, device=call.device)
     if call.offset.numel():
         grid = (ceil(call.queries / THREADS), call.heads, call.batch)
         args = (*call.inputs[1:], total, *call.numbers)
-        launch(call.form().counter(), "deform_events", grid, THREADS, args, call.device)
+        launch(call.form().counter(unary), "deform_events", grid, THREADS, args, call.device)
     return total

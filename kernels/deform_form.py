@@ -68,5 +68,5 @@ class Form:
         return Build("deform_slice.cpp", KERNELS, (*self.constants, ("SHIM_OWN_SLICES", 1)))
 
     @cache  # noqa: B019
-    def counter(self) -> Build:
-        return Build("deform_events.cu", ("deform_events",), self.constants)
+    def counter(self, unary: bool) -> Build:
+        return Build("deform_events.cu", ("deform_events",), (*self.constants, ("UNARY", int(unary))))

@@ -202,10 +202,11 @@ def deform_events_op(
     levels: list[int],
     channels: int,
     signed: bool,
+    unary: bool = False,
 ) -> Tensor:
     """The additions that ``deform_sample_spikes`` makes, [B, h] int64: set bits under every corner in bounds of every
-    sample whose weight is not 0."""
-    return host.events(_spiking(words, offset, weight, reference, levels, channels, signed))
+    sample whose weight is not 0. ``unary``: of all samples, a count n being n additions, as an accountant charges."""
+    return host.events(_spiking(words, offset, weight, reference, levels, channels, signed), unary)
 
 
 @deform_events_op.register_fake
@@ -217,5 +218,6 @@ def _deform_events_fake(
     levels: list[int],
     channels: int,
     signed: bool,
+    unary: bool = False,
 ) -> Tensor:
     return offset.new_empty(offset.shape[0], offset.shape[2], dtype=torch.int64)

@@ -34,6 +34,7 @@ class Dynamics:
     def __post_init__(self) -> None:
         if self.signed and self.reset == "hard":
             raise ValueError("a signed neuron with a hard reset is not defined, expected reset 'soft'")
+        assert self.text  # worked out now: torch.compile cannot look into a cached property
 
     @cached_property
     def constants(self) -> Constants:

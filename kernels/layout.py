@@ -6,25 +6,39 @@ Channels-first and channels-last are then the same to a neuron; only an affine h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 
 import torch
 from torch import Tensor
 
+LARGE = 1 << 15  # neurons of a step
 SPAN = 32  # rows that a thread walks where columns are channels
+CPU_LANES = 256  # neurons of one "thread" on a CPU: long enough to hide its call, short enough for the nearest cache
 
 
 @dataclass(frozen=True)
 class Cut:
     """The N neurons of a step as ``rows`` x ``width``, and where the channel is.
 
-    ``affine`` 0: nowhere; 1: a row has one, row % channels; 2: every column is one.
+    ``affine`` 0: nowhere; 1: a row has one, row % channels; 2: every column is one, column % channels. A row may then
+    hold the channels several times (``repeat``): a few channels alone would leave most lanes of a CPU idle.
     """
 
     affine: int
     rows: int
     width: int
     channels: int
+
+    @property
+    def repeat(self) -> int:
+        return self.width // self.channels if self.affine == 2 else 1
+
+    def along(self, numbers: Tensor | None) -> Tensor | None:
+        """Numbers per channel [..., channels] as the kernel wants them: one a column of a row."""
+        if numbers is None or self.repeat == 1:
+            return numbers
+        return numbers.repeat(*(1 for _ in numbers.shape[1:]), self.repeat)
 
     @property
     def span(self) -> int:
@@ -37,11 +51,11 @@ class Cut:
     def chunks(self, lanes: int) -> int:
         return ceil(self.width / lanes)
 
-    def per_channel(self, partial: Tensor, lanes: int) -> Tensor:
-        """Sums that the threads of a launch left, [parts, ...] -> [channels]."""
+    def per_channel(self, partial: Tensor, lanes: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Sums that the threads of a launch left, [..., parts] -> [..., channels]."""
         if self.affine == 2:
-            return partial.view(-1, self.channels).sum(0)
-        return partial.view(-1, self.channels, self.chunks(lanes)).sum((0, 2))
+            return partial.unflatten(-1, (-1, self.channels)).sum(-2, dtype=dtype)
+        return partial.unflatten(-1, (-1, self.channels, self.chunks(lanes))).sum((-3, -1), dtype=dtype)
 
 
 def cut(x: Tensor, channel: int | None) -> Cut:
@@ -52,7 +66,19 @@ def cut(x: Tensor, channel: int | None) -> Cut:
     count, inner = x.shape[channel], x.stride(channel)
     if count == 1:
         return Cut(1, 1, neurons, 1)
-    return Cut(2, neurons // count, count, count) if inner == 1 else Cut(1, neurons // inner, inner, count)
+    if inner != 1:
+        return Cut(1, neurons // inner, inner, count)
+    together = side_by_side(neurons // count, count) if x.device.type == "cpu" else 1
+    return Cut(2, neurons // count // together, count * together, count)
+
+
+@cache
+def side_by_side(rows: int, count: int) -> int:
+    """How many rows of ``count`` channels a wider row may hold: a divisor of their number. Small maps are left alone:
+    to lay out their numbers per channel would cost more than their lanes gain."""
+    if rows * count < LARGE:
+        return 1
+    return max((n for n in range(1, max(CPU_LANES // count, 1) + 1) if rows % n == 0), default=1)
 
 
 def is_dense(x: Tensor) -> bool:

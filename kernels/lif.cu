@@ -16,6 +16,7 @@
 //   ALIGNED: width % VEC == 0 and every pointer stands on 16 bytes (the CPU build does not need it)
 #include "io.h"
 #include "rows.h"
+#include "place.h"
 #include "neuron.h"
 
 #ifdef CPU_SHIM
@@ -25,22 +26,6 @@
 #define EACH_LANE(e, n) _Pragma("unroll") for (int e = 0; e < VEC; e++)
 #define EACH_LANE_SUM(e, n) EACH_LANE(e, n)
 #endif
-
-// ---- who works where ------------------------------------------------------------------------------------------------
-struct Place {
-  i64 group, column, row, end;  // rows [row, end), columns from `column`
-  int n;                        // how many of VEC are inside
-};
-FN bool place(i64 id, i64 rows, i64 width, Place &w) {
-  const i64 chunks = (width + VEC - 1) / VEC;
-  w.group = id / chunks;
-  w.column = id % chunks * VEC;
-  w.row = w.group * SPAN;
-  w.end = SPAN == 1 || w.row + SPAN < rows ? w.row + SPAN : rows;
-  w.n = (int)(width - w.column < VEC ? width - w.column : VEC);
-  return w.row < rows;
-}
-#define THREAD ((i64)blockIdx.x * blockDim.x + threadIdx.x)
 
 // Left alone, ptxas aims at a certain number of blocks on a multiprocessor, and spills a few registers of the larger
 // builds to get there. One block in mind, it does not.
@@ -109,7 +94,7 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
   const float unit = STEP ? *step : 1.f;
   float by_rate = 0.f, by_step = 0.f, by_scale = 0.f, by_bias = 0.f;
   float column_scale[AFFINE == 2 ? VEC : 1], column_bias[AFFINE == 2 ? VEC : 1];
-  if (AFFINE == 2) UNROLL for (int e = 0; e < VEC; e++) column_scale[e] = column_bias[e] = 0.f;
+  if (AFFINE == 2) EACH_LANE(e, w.n) column_scale[e] = column_bias[e] = 0.f;
   for (i64 row = w.row; row < w.end; row++) {
     const i64 at = row * width + w.column;
     const float *sc = AFFINE == 2 ? scale + w.column : scale + (AFFINE ? row % channels : 0);

@@ -42,6 +42,10 @@ class Call:
     def cut(self) -> Cut:
         return cut(self.x, None if self.scale is None else self.channel)
 
+    @cached_property
+    def affine(self) -> tuple[Tensor | None, Tensor | None]:
+        return self.cut.along(self.scale), self.cut.along(self.bias)
+
     @property
     def lanes(self) -> int:
         return lanes(self.x.device.type, self.x.dtype)
@@ -76,7 +80,7 @@ class Call:
         threads = where.groups * where.chunks(lanes(x.device.type, x.dtype, spikes))
         block = 1 if on_cpu else THREADS
         numbers = (x[0].numel(), where.rows, where.width, where.channels, *self.dynamics.numbers)
-        args = (x, start, self.rate, self.scale, self.bias, side, self.step, *more, *numbers)
+        args = (x, start, self.rate, *self.affine, side, self.step, *more, *numbers)
         launch(form.build(self.dynamics), kernel, (ceil(threads / block), 1, 1), block, args, x.device)
 
 
@@ -150,7 +154,8 @@ def backward(call: Call, grad_spikes: Tensor, grad_last: Tensor | None) -> Gradi
     for n, steps in reversed(list(enumerate(pieces))):
         below = None if starts[n] is None else membrane_like(x)
         partial = [None if p is None else p[n] for p in (by_rate, by_step, by_scale, by_bias)]
-        tensors = (call.centre, grad_spikes[steps], grad_v, grad_x[steps], part(grad_side, steps), below, *partial)
+        grads = (grad_spikes[steps], grad_v, grad_x[steps], part(grad_side, steps), below)
+        tensors = (where.along(call.centre), *grads, *partial)
         call.run("lif_backward", steps, starts[n], "same", grad_v is not None, *tensors)
         grad_v = below
     if call.v0 is not None and not pieces:
@@ -159,8 +164,8 @@ def backward(call: Call, grad_spikes: Tensor, grad_last: Tensor | None) -> Gradi
         x=grad_x,
         v0=None if call.v0 is None else grad_v,
         rate=None if by_rate is None else by_rate.sum(),
-        scale=None if by_scale is None else where.per_channel(by_scale, call.lanes),
-        bias=None if by_bias is None else where.per_channel(by_bias, call.lanes),
+        scale=None if by_scale is None else where.per_channel(by_scale.flatten(), call.lanes),
+        bias=None if by_bias is None else where.per_channel(by_bias.flatten(), call.lanes),
         residual=grad_side,
         step=None if by_step is None else by_step.sum(),
     )

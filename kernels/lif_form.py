@@ -9,11 +9,10 @@ import torch
 
 from kernels.dynamics import Dynamics
 from kernels.io_types import IO
-from kernels.layout import Cut
+from kernels.layout import CPU_LANES, Cut
 from kernels.source import Build
 
 OUTPUTS = ("same", "bytes", "bits")
-CPU_LANES = 256  # neurons of one "thread" on a CPU: long enough to hide its call, short enough for the nearest cache
 
 
 def lanes(device: str, dtype: torch.dtype, spikes: str = "same") -> int:

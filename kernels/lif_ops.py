@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from kernels import lif as host
 from kernels.dynamics import Dynamics, loads
+from kernels.eager import is_plain
 from kernels.io_types import IO
 from kernels.layout import as_membrane, cut, dense, membrane_like, ordered_as
 from kernels.lif_form import OUTPUTS
@@ -45,12 +47,11 @@ def _call(
     )
 
 
-def _or_empty(x: Tensor, found: Tensor | None) -> Tensor:
+def or_empty(x: Tensor, found: Tensor | None) -> Tensor:
     return x.new_empty(0, dtype=torch.float32) if found is None else found
 
 
-@torch.library.custom_op("spikeavs::lif", mutates_args=())
-def lif_op(
+def _forward(
     x: Tensor,
     v0: Tensor | None,
     rate: Tensor | None,
@@ -67,6 +68,9 @@ def lif_op(
     return host.forward(call, spikes, last)
 
 
+lif_op = torch.library.custom_op("spikeavs::lif", _forward, mutates_args=())
+
+
 @lif_op.register_fake
 def _lif_fake(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
     x, (dynamics, _, spikes, last) = dense(x), others[-4:]
@@ -74,8 +78,7 @@ def _lif_fake(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
     return out, membrane_like(x) if last else x.new_empty(0, dtype=torch.float32)
 
 
-@torch.library.custom_op("spikeavs::lif_backward", mutates_args=())
-def lif_backward_op(
+def _gradients(
     grad_spikes: Tensor,
     grad_last: Tensor | None,
     x: Tensor,
@@ -93,7 +96,10 @@ def lif_backward_op(
     assert grad is not None
     found = host.backward(call, grad, as_membrane(call.x, grad_last))
     smaller = (found.v0, found.rate, found.scale, found.bias, found.residual, found.step)
-    return (found.x, *(_or_empty(x, t) for t in smaller))  # type: ignore[return-value]
+    return (found.x, *(or_empty(x, t) for t in smaller))  # type: ignore[return-value]
+
+
+lif_backward_op = torch.library.custom_op("spikeavs::lif_backward", _gradients, mutates_args=())
 
 
 @lif_backward_op.register_fake
@@ -105,7 +111,7 @@ def _lif_backward_fake(
     numbers = [None if t is None else torch.empty_like(t, dtype=torch.float32) for t in (rate, scale, bias, step)]
     state = None if v0 is None else membrane_like(x)
     side = None if residual is None or scale is None else torch.empty_like(x)
-    return (torch.empty_like(x), *(_or_empty(x, t) for t in (state, *numbers[:3], side, numbers[3])))  # type: ignore[return-value]
+    return (torch.empty_like(x), *(or_empty(x, t) for t in (state, *numbers[:3], side, numbers[3])))  # type: ignore[return-value]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -122,7 +128,8 @@ def _backward(ctx: Any, grad_spikes: Tensor | None, grad_last: Tensor | None) ->
     if not ctx.last:
         grad_last = None
     saved = (x, v0, rate, scale, bias, residual, step)
-    gx, *others = lif_backward_op(grad_spikes, grad_last, *saved, ctx.dynamics, ctx.channel)
+    run = _gradients if is_plain(grad_spikes) else lif_backward_op
+    gx, *others = run(grad_spikes, grad_last, *saved, ctx.dynamics, ctx.channel)
     if scale is None:
         others[4] = gx  # what is added to x shares its gradient
     given = [None if t is None else g.to(t.dtype) for t, g in zip(saved[1:], others, strict=True)]
@@ -130,6 +137,26 @@ def _backward(ctx: Any, grad_spikes: Tensor | None, grad_last: Tensor | None) ->
 
 
 lif_op.register_autograd(_backward, setup_context=_keep)
+
+
+class Lif(torch.autograd.Function):
+    """The operator without the dispatcher."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
+        output = _forward(*inputs)
+        _keep(ctx, inputs, output)
+        return output
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return _backward(ctx, *grads)
+
+
+def _run(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    found: tuple[Tensor, Tensor] = Lif.apply(x, *others) if is_plain(x) else lif_op(x, *others)
+    return found
 
 
 def check(x: Tensor, dynamics: Dynamics, scale: Tensor | None, bias: Tensor | None, channel: int, spikes: str) -> None:
@@ -168,7 +195,7 @@ def lif(
     """Counts neuron((scale x + bias + residual) / step), x [T, ...]; ``channel``: the dimension of scale and bias."""
     check(x, dynamics, scale, bias, channel, spikes)
     start = None if v0 is None else v0.expand(x.shape[1:])
-    return lif_op(x, start, rate, scale, bias, residual, step, dynamics.text, channel, spikes, False)[0]
+    return _run(x, start, rate, scale, bias, residual, step, dynamics.text, channel, spikes, False)[0]
 
 
 def lif_with_membrane(
@@ -188,4 +215,4 @@ def lif_with_membrane(
     step, the same bits as in one call."""
     check(x, dynamics, scale, bias, channel, spikes)
     start = None if v0 is None else v0.expand(x.shape[1:])
-    return lif_op(x, start, rate, scale, bias, residual, step, dynamics.text, channel, spikes, True)
+    return _run(x, start, rate, scale, bias, residual, step, dynamics.text, channel, spikes, True)

@@ -58,9 +58,14 @@ def of_values(levels: tuple[tuple[int, int], ...], devices: tuple[str, ...]) -> 
     return Call(sampled_values, (levels, devices), kernel=named("deform_sample", devices))
 
 
+def fits(most: int) -> bool:
+    """Do counts up to ``most`` fit the bit-planes? Sums over T steps of counts up to D reach T D, and may not."""
+    return most <= MOST
+
+
 def of_counts(levels: tuple[tuple[int, int], ...], most: int, signed: bool, devices: tuple[str, ...]) -> Call:
     """Counts beyond what bit-planes hold are sampled as real values."""
-    if most > MOST:
+    if not fits(most):
         plain = of_values(levels, devices)
         return Call(plain.fn, plain.args, kernel=f"{plain.kernel}, since counts reach {most}: bit-planes hold {MOST}")
     return Call(sampled_counts, (levels, devices, most, signed), kernel=named("deform_sample_spikes", devices))
@@ -76,7 +81,8 @@ def deform_sample_counts(
     most: int,
     signed: bool = False,
 ) -> Tensor:
-    """The same of counts in [0, most] (or [-most, most]), by additions. The caller multiplies by their step."""
+    """The same of counts in [0, most] (or [-most, most]), by additions; gradients of counts, offset, weight and
+    reference. The caller multiplies by their step, and asks ``fits(most)`` first."""
     words = spike_words_op(counts.detach(), planes_for(most), signed)
     value = counts if counts.is_floating_point() else None
     return deform_sample_spikes_op(value, words, offset, weight, reference, flat(levels), counts.shape[-1], signed)
@@ -91,7 +97,9 @@ def deform_additions(
     *,
     most: int,
     signed: bool = False,
+    unary: bool = False,
 ) -> Tensor:
-    """[B, h] int64: how many additions ``deform_sample_counts`` makes of these."""
+    """[B, h] int64: how many additions ``deform_sample_counts`` makes of these. ``unary``: how many there are event by
+    event, n for a count n at each tap in bounds, whatever its weight."""
     words = spike_words_op(counts.detach(), planes_for(most), signed)
-    return deform_events_op(words, offset, weight, reference, flat(levels), counts.shape[-1], signed)
+    return deform_events_op(words, offset, weight, reference, flat(levels), counts.shape[-1], signed, unary)

@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from graph import ops
+from graph.dialect import Place
+from graph.values import counts_site, magnitude
+from layers.counts import conv_of_counts, linear_of_counts, worth
 from layers.init import deform_offset_bias, initialise
 
 
 class Conv(nn.Conv2d):
-    """``unit``: what the counts that it reads are worth; it goes into the weight, which is smaller than they are."""
+    """``unit``: what the counts that it reads are worth; it goes into the weight, which is smaller than they are.
+    ``most``: the largest count, where its input is whole counts: they are then kept in bytes."""
 
-    def forward(self, x: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
-        if unit is None:
-            return super().forward(x)
-        return self._conv_forward(x, self.weight * unit, self.bias)
+    most: int | None = None
+
+    def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
+        if self.most is None:
+            return self._conv_forward(x, worth(self.weight, unit), self.bias)
+        shape: Any = (self.stride, self.padding, self.dilation, self.groups)
+        return conv_of_counts(x, self.weight, unit, self.bias, *shape, most=self.most)
 
 
 class Linear(nn.Linear):
-    """``unit``: as of ``Conv``."""
+    """``unit`` and ``most``: as of ``Conv``."""
 
-    def forward(self, x: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
-        return F.linear(x, self.weight if unit is None else self.weight * unit, self.bias)
+    most: int | None = None
+
+    def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
+        if self.most is None:
+            return F.linear(x, worth(self.weight, unit), self.bias)
+        return linear_of_counts(x, self.weight, unit, self.bias, most=self.most)
 
 
-def conv(op: ops.Conv) -> nn.Conv2d:
+def largest_count(place: Place) -> int | None:
+    """Of whole counts; None of reals, and of what counts were only averaged to."""
+    kind = place.kinds[0]
+    return magnitude(kind) if counts_site(kind) else None
+
+
+def conv(op: ops.Conv, place: Place) -> Conv:
     layer = Conv(op.cin, op.cout, op.kernel, op.stride, op.padding, op.dilation, op.groups, bias=op.bias)
     initialise(layer.weight, layer.bias, op.init)
+    layer.most = largest_count(place)
     return layer
 
 
-def linear(op: ops.Linear) -> nn.Linear:
+def linear(op: ops.Linear, place: Place) -> Linear:
     layer = Linear(op.cin, op.cout, op.bias)
     initialise(layer.weight, layer.bias, op.init)
     if op.offsets is not None:
         layer.bias.data.copy_(deform_offset_bias(*op.offsets).flatten())
+    layer.most = largest_count(place)
     return layer
 
 

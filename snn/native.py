@@ -11,6 +11,7 @@ from kernels.dynamics import Dynamics
 from kernels.lif_ops import lif, lif_with_membrane
 from layers.native import compiled_on, named, runs
 from layers.neurons import Neurons
+from layers.normed import is_fused, normed_counts, normed_step
 from snn.modules import TorchNeurons
 
 KIND = {"if": "if", "lif": "lif", "plif": "lif", "ilif": "ilif"}
@@ -50,8 +51,9 @@ class NativeNeurons(TorchNeurons):
     def sequence(self, x: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None) -> Tensor:
         if not runs(x, self.devices):
             return super().sequence(x, unit_step, norm)
-        x = x if norm is None else norm(x)
-        x = x.unflatten(0, (self.steps, -1))
+        if is_fused(norm):
+            return normed_counts(x, norm, unit_step, self.constants, self.steps, self.rate())
+        x = (x if norm is None else norm(x)).unflatten(0, (self.steps, -1))
         return lif(x, self.constants, rate=self.rate(), step=unit_step).flatten(0, 1)
 
     def step(
@@ -59,6 +61,8 @@ class NativeNeurons(TorchNeurons):
     ) -> tuple[Tensor, Tensor]:
         if not runs(x, self.devices):
             return super().step(x, state, unit_step, norm)
+        if is_fused(norm) and not norm.training:
+            return normed_step(x, state, norm, unit_step, self.constants, self.rate())
         x = x if norm is None else norm(x)
         counts, state = lif_with_membrane(x[None], self.constants, state, self.rate(), step=unit_step)
         return counts[0], state

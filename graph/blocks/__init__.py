@@ -7,6 +7,7 @@ from math import isqrt, log2, sqrt
 
 from graph.graph import Graph
 from graph.ops import Act, Add, Conv, Drop, Input, Linear, MatMul, Norm, Score, View
+from graph.ops.weighted import Init
 from graph.spec import Activation, BaseSpec
 
 
@@ -65,7 +66,7 @@ def conv_block(
         return y if fn is None else act(g, "2", y, spec, axis=0, fn=fn)
 
 
-def linear(g: Graph, name: str, x: str, cout: int, *, bias: bool = True, init: str = "xavier") -> str:
+def linear(g: Graph, name: str, x: str, cout: int, *, bias: bool = True, init: Init = "xavier") -> str:
     return g(name, Linear(cin=g[x].shape[-1], cout=cout, bias=bias, init=init), x)
 
 

@@ -16,6 +16,7 @@ from itertools import accumulate
 from graph.blocks import feed_forward, linear, norm, sublayer
 from graph.graph import Graph
 from graph.ops import Add, Concat, Const, DeformSample, Linear, Param, Quantize, Score, Slice, View
+from graph.ops.recipes import Recipe
 from graph.spec import Activation, BaseSpec
 
 TOKENS = "c h w -> (h w) c"
@@ -36,7 +37,7 @@ def deformable_encoder(
     layers: int,
     ffn: int,
     fn: Activation | None = None,
-    positions: str = "sine",
+    positions: Recipe = "sine",
     sound: str = "",
 ) -> str:
     """``layers`` of self-attention and feed-forward (activation ``fn``) over the tokens of all maps. -> memory [S, C].

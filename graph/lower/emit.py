@@ -20,7 +20,7 @@ from graph.lower.scopes import SITES, Wiring, ordered, scopes_of
 from graph.lower.stateful import Stateful
 from graph.ops import Firing, Input, Norm, Output, Scaled
 from graph.task import Task
-from graph.values import ONE, Unit
+from graph.values import ONE, Clock, Unit
 
 
 def parts_of(graph: Graph, dialect: Dialect, values: dict[str, Value]) -> dict[str, Any]:
@@ -34,7 +34,9 @@ def parts_of(graph: Graph, dialect: Dialect, values: dict[str, Value]) -> dict[s
             parts[node.name] = shared[node.weights]
             continue
         kinds = tuple(values[a].kind for a in node.args)
-        part = dialect.make(node.name, node.op, Place(kinds=kinds, steps=graph.steps, backend=dialect.backend))
+        stepped = values[node.name].clock == Clock.STEPPED
+        place = Place(kinds=kinds, steps=graph.steps, backend=dialect.backend, stepped=stepped)
+        part = dialect.make(node.name, node.op, place)
         parts[node.name] = part
         if not isinstance(part, Call):
             shared[node.weights] = part

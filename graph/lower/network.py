@@ -113,6 +113,7 @@ class Network(Scope):
         return value  # type: ignore[no-any-return]
 
     # ---- what it says of itself -------------------------------------------------------------------------------------
+    @torch.no_grad()
     def counts(self) -> dict[str, float]:
         """Value -> what one of its counts is worth, of all that are counts: n of them stand for n times this."""
         units = counts_of(self.graph).items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Codebook(Scaled):
     def tables(self) -> Mapping[str, Shape]:
         return {"entries": (self.entries, self.dim)}
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         (x,), entries = inputs, tables["entries"]
         distances = np.square(entries).sum(-1) / 2 - (x * np.float32(unit)) @ entries.T
         return entries[distances.argmin(-1)]
@@ -78,7 +78,7 @@ class SquaredError(Op):
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(inputs[0]) + 1
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         x, target = inputs
         error = np.square(x - target)
         return np.float32(self.weight) * error.reshape(len(error), -1).mean(1, keepdims=True)

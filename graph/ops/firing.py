@@ -9,7 +9,7 @@ that every other key of the spiking network is a key of the ANN.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -117,7 +117,7 @@ class Firing(Scaled):
         """Its value without a site."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, steps: int = 1, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, steps: int = 1, **tables: Any) -> Array:
         (x,) = inputs
         return self.real(x) if self.site is None else counts(self, x, unit, steps, tables)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,8 @@ import numpy as np
 from graph.ops.base import Array, Keep, Op, size
 from graph.pattern import Pattern
 from graph.values import REAL, Clock, Integer, Kind, Shape, Spike, counts_site, magnitude
+
+REDUCTIONS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
 
 
 class Between:
@@ -42,7 +45,7 @@ class View(Between, Keep, Op):
     def shape(self, *inputs: Shape) -> Shape:
         return Pattern.parse(self.pattern, self.sizes).resolve(inputs[0]).out
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         (x,) = inputs
         plan = Pattern.parse(self.pattern, self.sizes).resolve(x.shape[1:])
         split = x.reshape(len(x), *plan.split).transpose(0, *(i + 1 for i in plan.order))
@@ -70,7 +73,7 @@ class Concat(Op):
     def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         return kinds[0] if counts_site(kinds[0]) and len(set(kinds)) == 1 else REAL
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         rows = max(map(len, inputs))
         same = [np.broadcast_to(x, (rows, *x.shape[1:])) for x in inputs]
         return np.concatenate(same, axis=axis_of(self.axis))
@@ -90,7 +93,7 @@ class Slice(Between, Keep, Op):
             raise ValueError(f"Slice {self.start}:{self.stop} does not fit axis {axis} of {inputs[0]}")
         return (*inputs[0][:axis], self.stop - self.start, *inputs[0][axis + 1 :])
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return np.take(inputs[0], np.arange(self.start, self.stop), axis=axis_of(self.axis))
 
 
@@ -127,10 +130,9 @@ class Reduce(Op):
     def chooses(self) -> bool:
         return self.fn == "max"
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         axes = tuple(axis_of(a) for a in self.axes)
-        reduced: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "max": np.max}
-        return reduced[self.fn](inputs[0], axis=axes, keepdims=True)  # type: ignore[no-any-return]
+        return REDUCTIONS[self.fn](inputs[0], axis=axes, keepdims=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +170,7 @@ class Pool(Between, Op):
     def chooses(self) -> bool:
         return self.fn == "max"
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         (x,), p, k = inputs, self.padding, self.kernel
         outside = -np.inf if self.fn == "max" else 0.0
         x = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)), constant_values=outside)
@@ -202,7 +204,7 @@ class Upsample(Between, Op):
     def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         return kinds[0] if self.mode == "nearest" else REAL
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         (x,) = inputs
         if self.mode == "nearest":
             return x.repeat(self.factor, axis=2).repeat(self.factor, axis=3)
@@ -246,7 +248,7 @@ class Downsample(Between, Op):
         bound = magnitude(kinds[0])
         return kinds[0] if not self.averages or bound is None else Integer(bound * 4)
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         (x,), d = inputs, self.divisor
         if not self.averages:
             start = d // 2 if self.mode == "bilinear" else 0
@@ -267,7 +269,7 @@ class Resize(Between, Keep, Op):
             raise ValueError(f"Resize to {self.size} leaves nothing of shape {inputs[0]}")
         return (inputs[0][0], *self.size)
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         (x,) = inputs
         rows, columns = (np.arange(n) * length // n for n, length in zip(self.size, x.shape[2:], strict=True))
         return x[:, :, rows][..., columns]
@@ -284,7 +286,7 @@ class Pad(Between, Keep, Op):
         channels, *lengths = inputs[0]
         return (channels, *(n + self.before + self.after for n in lengths))
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         around = (self.before, self.after)
         return np.pad(inputs[0], ((0, 0), (0, 0), around, around))
 
@@ -298,7 +300,7 @@ class Unfold(Between, Keep, Op):
     def shape(self, *inputs: Shape) -> Shape:
         return (self.frames, *inputs[0])
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0].reshape(-1, self.frames, *inputs[0].shape[1:])
 
 
@@ -313,7 +315,7 @@ class Fold(Between, Keep, Op):
             raise ValueError(f"Fold of {self.frames} frames does not fit shape {inputs[0]}")
         return inputs[0][1:]
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0].reshape(-1, *inputs[0].shape[2:])
 
 
@@ -324,7 +326,7 @@ class Drop(Between, Keep, Op):
     p: float
     path: bool = False
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0]
 
 
@@ -337,7 +339,7 @@ class Quantize(Op):
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return 0  # a shift and a truncation
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         whole = np.float32(2.0**self.bits)
         return np.round(inputs[0] * whole) / whole
 
@@ -353,7 +355,7 @@ class Expand(Keep, Op):
     def clock(self, *clocks: Clock) -> Clock:
         return Clock.STEPPED if self.to == "stepped" else Clock.ONCE
 
-    def meaning(self, *inputs: Array, steps: int = 1, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, steps: int = 1, **tables: Any) -> Array:
         if self.to == "stepped":
             return np.tile(inputs[0], (steps, *(1 for _ in inputs[0].shape[1:])))
         x, like = inputs
@@ -375,7 +377,7 @@ class Decode(Op):
         spike = kinds[0] if isinstance(kinds[0], Spike) else None
         return REAL if bound is None else Integer(bound * steps, spike)
 
-    def meaning(self, *inputs: Array, steps: int = 1, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, steps: int = 1, **tables: Any) -> Array:
         first, *others = inputs[0].reshape(steps, -1, *inputs[0].shape[1:])
         total = sum(others, first)
         return total if self.fn == "count" else total / np.float32(steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Mask(Op):
     arity: ClassVar[int | None] = 2
     threshold: float = 0.5
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         x, mask = inputs
         keep = mask >= np.float32(self.threshold)
         keep = keep | ~keep.any(-1, keepdims=True)

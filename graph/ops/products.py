@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class MatMul(Scaled):
         macs = self.macs(out, *inputs)
         return (Part(macs, "product of decoded counts", macs),)
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         """Term by term over the inner axis: counts times counts are whole numbers."""
         a, b = inputs
         y = np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), np.float32)
@@ -100,7 +100,7 @@ class DeformSample(Scaled):
             Part(self.coefficient_multiplies(out), "bilinear coefficients times attention weight", 0, "coefficients"),
         )
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         value, offset, weight, reference = inputs
         rows, queries = offset.shape[:2]
         value, reference = (np.broadcast_to(x, (rows, *x.shape[1:])) for x in (value, reference))
@@ -142,7 +142,7 @@ class Mul(Scaled):
         a, b = (magnitude(k) for k in kinds)
         return REAL if a is None or b is None else Integer(a * b)
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         return inputs[0] * inputs[1] * np.float32(unit)
 
 
@@ -166,5 +166,5 @@ class Add(Op):
             return REAL
         return Integer((magnitude(a) or 0) + (magnitude(b) or 0))
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0] + inputs[1]

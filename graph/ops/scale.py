@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,5 +17,5 @@ class Scale(Scaled):
 
     linear_in: ClassVar[tuple[int, ...]] = (0,)
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         return inputs[0] * np.float32(unit)

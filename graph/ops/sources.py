@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graph.ops.base import Array, Keep, Op
 from graph.ops.recipes import RECIPES, Recipe
@@ -23,7 +23,7 @@ class Input(Op):
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """Of the value that whoever runs the graph hands in."""
         return inputs[0]
 
@@ -45,7 +45,7 @@ class Param(Op):
     def tables(self) -> Mapping[str, Shape]:
         return {"": self.dims}
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return tables["value"][None]
 
 
@@ -64,7 +64,7 @@ class Const(Op):
     def clock(self, *clocks: Clock) -> Clock:
         return Clock.STATIC
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return RECIPES[self.recipe](self.dims, self.levels)[None]
 
 
@@ -74,5 +74,5 @@ class Output(Keep, Op):
 
     training: bool = False
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0]

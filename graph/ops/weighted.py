@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class Conv(Weighted):
         bias: dict[str, Shape] = {"bias": (self.cout,)} if self.bias else {}
         return {"weight": (self.cout, self.cin // self.groups, *self.kernel), **bias}
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         """Tap by tap, channel by channel: sums in one order, whatever the machine."""
         (x,), weight = inputs, tables["weight"] * np.float32(unit)
         _, height, width = self.shape(x.shape[1:])
@@ -125,7 +125,7 @@ class Linear(Weighted):
         bias: dict[str, Shape] = {"bias": (self.cout,)} if self.bias else {}
         return {"weight": (self.cout, self.cin), **bias}
 
-    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         """Feature by feature."""
         (x,), weight = inputs, tables["weight"] * np.float32(unit)
         y = np.zeros((*x.shape[:-1], self.cout), np.float32)
@@ -161,7 +161,7 @@ class Norm(Op):
         statistics = self.buffers if self.foldable else ()
         return {name: (self.channels,) for name in ("weight", "bias", *statistics)}
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """At inference. A group's channels are normalised together, over all of the map."""
         (x,) = inputs
         across = [1, -1, *(1 for _ in x.shape[2:])] if self.axis == 0 else [-1]
@@ -188,5 +188,5 @@ class LayerScale(Op):
     def tables(self) -> Mapping[str, Shape]:
         return {"gamma": (self.channels,)}
 
-    def meaning(self, *inputs: Array, **tables: Array) -> Array:
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0] * tables["gamma"]

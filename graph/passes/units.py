@@ -5,7 +5,7 @@ A site hands on n, an integer; the value it stands for is unit n. Walking down t
     layout, and what carries a unit    op(u n) = u op(n)            the unit goes on
     an op that takes units (``Scaled``)  W (u n) = (u W) n          into its weight, its threshold, its product's scale
     Decode                             mean of u n = (u / T) sum n  the unit goes on, and the value is a whole number
-    anything else                      reads u n                    a ``Scale`` node: explicit, and counted
+    anything else, and an output       reads u n                    a ``Scale`` node: explicit, and counted
 
 ``bare`` is the way back. Together they let a pass change the graph without minding units.
 """
@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from graph.graph import Graph, Node, empty_like
 from graph.infer import kind_of
-from graph.ops import Decode, Expand, Firing, Op, Scale, Scaled
+from graph.ops import Decode, Expand, Firing, Op, Output, Scale, Scaled
 from graph.values import ONE, REAL, Kind, Unit
 
 SUFFIX = "_value"
@@ -54,7 +54,7 @@ class _Units:
             return replace(op, fn="count"), args, units[0] * Unit(1 / self.source.steps)
         carried = {units[0]} if isinstance(op, Expand) else set(units)
         kept = op.moves or kind_of(op, [self.kind[a] for a in args], self.source.steps) != REAL
-        if op.carries and kept and len(carried) == 1:
+        if op.carries and kept and len(carried) == 1 and not isinstance(op, Output):
             return op, args, units[0]
         if isinstance(op, Scaled):
             return self._taken(op, args, units)

@@ -119,7 +119,7 @@ def loaded() -> tuple[dict[str, Tensor], Graph, dict[str, Tensor]]:
     seen: dict[str, Tensor] = {}
     batch = {"image": torch.rand(5, 3, 32, 32), "logmel": torch.randn(5, 1, 96, 64)}
     with torch.no_grad():
-        observe(module, batch, lambda name, value: seen.__setitem__(name, value))
+        observe(module, batch, lambda node, inputs, value: seen.__setitem__(node.name, value))
     return theirs, module.source, seen
 
 

@@ -4,13 +4,18 @@ import pytest
 import torch
 
 from ann import ANN, QANN
-from graph.dialect import Call
+from graph.dialect import Call, Dialect, Place
 from graph.lower import lower
 from graph.neuron import Neuron
-from graph.ops import REGISTRY, Act, Gate, Input, Output, Quantize, Score, Site
-from layers.quantise import ClipRound
+from graph.ops import REGISTRY, Act, Gate, Input, Op, Output, Quantize, Score, Site
+from graph.values import REAL
+from layers.quantise import Quantiser
 from layers.site import SpikeSite, ThresholdSite
 from snn import SNN
+
+
+def made_by(dialect: Dialect, op: Op):
+    return dialect.make("node", op, Place(kinds=(REAL,), steps=1, backend=dialect.backend))
 
 
 @pytest.mark.parametrize("dialect", [ANN, QANN, SNN])
@@ -21,18 +26,18 @@ def test_every_op_has_a_row(dialect):
 @pytest.mark.parametrize("op", [Act, Gate, Score])
 def test_sites(op):
     site = Site(name="s", neuron=Neuron(levels=3), signed=True, channels=2)
-    assert isinstance(ANN.table[op](op()), Call) and isinstance(QANN.table[op](op()), Call)
-    made = QANN.table[op](op(site=site))
-    assert type(made) is SpikeSite and type(made.fire) is ClipRound
-    assert (made.fire.levels, made.fire.signed) == (3, True)
+    assert isinstance(made_by(ANN, op()), Call) and isinstance(made_by(QANN, op()), Call)
+    unfolded = made_by(QANN, op(site=site))
+    assert type(unfolded) is SpikeSite and type(unfolded.fire) is Quantiser
+    assert (unfolded.fire.neuron.levels, unfolded.fire.signed) == (3, True)
     folded = Site(name="s", neuron=Neuron(levels=3), channels=2, folded=True)
-    assert type(QANN.table[op](op(site=folded))) is ThresholdSite
+    assert type(made_by(QANN, op(site=folded))) is ThresholdSite
 
 
 def test_only_the_real_valued_dialect_skips_the_grid():
     x = torch.tensor([0.3])
-    found = [d.table[Quantize](Quantize(bits=1)) for d in (ANN, QANN, SNN)]
-    assert [c.fn(x, *c.args).item() for c in found] == [pytest.approx(0.3), 0.5, 0.5]
+    calls = [made_by(dialect, Quantize(bits=1)) for dialect in (ANN, QANN, SNN)]
+    assert [c.fn(x, *c.args).item() for c in calls] == [pytest.approx(0.3), 0.5, 0.5]
 
 
 def test_the_quantised_ann_is_the_one_step_integer_snn():

@@ -23,8 +23,8 @@ def sites(module):
 @pytest.mark.parametrize("steps", [1, 3])
 def test_on_the_model(ann, plain, batch, steps):
     levels = 4 if steps == 1 else 1
-    dialect = SNN
-    module = lower(spikify(plain, SpikeSpec(neuron=Neuron(levels=levels), steps=steps)), dialect)
+    neuron = Neuron(kind="ilif" if steps == 1 else "lif", levels=levels)
+    module = lower(spikify(plain, SpikeSpec(neuron=neuron, steps=steps)), SNN)
     found = calibrate(ann, module, batch, 0.99)
     everywhere = sites(module)
     assert set(found) == {n for n, v in everywhere.items() if not isinstance(v.op, Gate)}
@@ -62,7 +62,7 @@ def test_by_hand(percentile):
     batch = {"x": torch.randn(5, 2, 6, 6)}
     found = calibrate(ann, module, batch, percentile)
     seen: dict[str, torch.Tensor] = {}
-    observe(ann.eval(), batch, lambda n, v: seen.__setitem__(n, v))
+    observe(ann.eval(), batch, lambda node, inputs, value: seen.__setitem__(node.name, value))
     y = seen["stem"].flatten()
     above = y.clamp(min=0).quantile(percentile).item() / 4
     assert found["sites.act"] == pytest.approx(above, rel=1e-5)

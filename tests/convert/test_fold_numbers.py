@@ -11,13 +11,13 @@ from graph.lower import lower
 from graph.models import build
 from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Firing, Input, Norm, Site
-from graph.passes import SpikeSpec, fold, spikify
+from graph.passes import SpikeSpec, fold, spikify, with_units
 from layers.weighted import ChannelBatchNorm
 from snn import SNN
 
 ILIF = (SpikeSpec(), SNN)
 LIF = (SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), SNN)
-NORMED = (SpikeSpec(norm="batch", levels=3), QANN)
+NORMED = (SpikeSpec(norm="batch", neuron=Neuron(levels=3)), QANN)
 INTEGER_STEPS = (SpikeSpec(steps=3), SNN)
 
 
@@ -74,8 +74,7 @@ def test_the_flip_by_hand(steps):
     g.output("y", g("last", Conv(cin=2, cout=2), act))
     kind = "ilif" if steps == 1 else "lif"
     levels = 4 if steps == 1 else 1
-    dialect = SNN
-    module = lower(spikify(g, SpikeSpec(neuron=Neuron(kind=kind, levels=levels), steps=steps)), dialect).eval()
+    module = lower(spikify(g, SpikeSpec(neuron=Neuron(kind=kind, levels=levels), steps=steps)), SNN).eval()
     norm = module.get_submodule("norm")
     norm.weight.data.copy_(torch.tensor([-1.5, 0.8]))
     norm.running_mean.copy_(torch.tensor([0.3, -0.2]))
@@ -100,7 +99,7 @@ def test_a_scale_beside_a_learnt_step_goes_into_the_weights_too():
     x = g("x", Input(dims=(2, 3, 3)))
     y = g("s", Act(scale=0.25, site=Site(name="s", neuron=Neuron(levels=4), step=0.5, channels=2)), x)
     g.output("y", g("conv", Conv(cin=2, cout=3), y))
-    module = lower(g, QANN).eval()
+    module = lower(with_units(g), QANN).eval()
     image = torch.randn(3, 2, 3, 3)
     a, b = module(x=image)["y"], fold_network(module)(x=image)["y"]
     assert a.abs().max() > 0.1 and torch.allclose(a, b, atol=1e-6)
@@ -112,7 +111,7 @@ def test_a_dead_channel_fires_the_same():
     y = g("sum", Add(), x, x)
     s = Site(name="s", neuron=Neuron(levels=4), signed=True, channels=2)
     g.output("y", g("s", Act(fn="identity", site=s), g("norm", Norm(channels=2), y)))
-    module = lower(g, QANN).eval()
+    module = lower(with_units(g), QANN).eval()
     module.get_submodule("norm").weight.data.copy_(torch.tensor([0.0, 1.0]))
     module.get_submodule("norm").bias.data.copy_(torch.tensor([-1.8, 0.0]))
     folded = fold_network(module)

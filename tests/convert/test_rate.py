@@ -6,7 +6,7 @@ import torch
 from ann import QANN
 from convert.rate import rate_network
 from graph.graph import Graph
-from graph.lower import lower
+from graph.lower import lower, observe
 from graph.neuron import Neuron
 from graph.ops import Act, Conv, Input, Norm
 from graph.passes import SpikeSpec, spikify
@@ -54,12 +54,11 @@ def test_one_layer_of_as_many_steps_as_levels_is_the_integer_network(integer):
     """Constant current: round(T x / theta) spikes of D s / T each, which at T = D is the integer count."""
     x = torch.rand(4, 3, 8, 8)
     seen = []
-    from graph.lower import observe
-
     for module in (integer, rate_network(tower(), integer, 4, norm="none", signed=True)):
         values: dict[str, torch.Tensor] = {}
-        observe(module, {"x": x}, values.__setitem__)
-        seen.append(values["sites.act0"].unflatten(0, (-1, 4)).mean(0))
+        observe(module, {"x": x}, lambda node, inputs, value, values=values: values.__setitem__(node.name, value))
+        worth = module.counts()["sites.act0"]
+        seen.append(worth * values["sites.act0"].unflatten(0, (-1, 4)).mean(0))
     assert (seen[0] - seen[1]).abs().gt(1e-5).float().mean() < 1e-3
 
 

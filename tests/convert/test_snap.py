@@ -49,8 +49,7 @@ def softmax_like():
 
 
 def test_several_steps_are_refused(taken_over):
-    dialect = SNN
-    folded = fold_network(taken_over(SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), dialect), dialect)
+    folded = fold_network(taken_over(SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=3), SNN))
     with pytest.raises(ValueError, match=r"'sites\..*' runs over several steps"):
         snap(folded, 7)
 

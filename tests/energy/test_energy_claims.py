@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from graph.lower import Network, lower
 from graph.neuron import Neuron
 from graph.ops import REGISTRY, Act, Conv, Input, Linear, Op, View
 from graph.passes import SpikeSpec, spikify
+from graph.values import Integer, Spike
 
 
 class Planted(nn.Module):
@@ -28,10 +29,10 @@ class Planted(nn.Module):
     def __init__(self, site: nn.Module, extra: float) -> None:
         super().__init__()
         self.site, self.extra = site, extra
-        self.step, self.scale = site.step, site.scale
+        self.step = site.step
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.site(x).clone()
+    def forward(self, x: Tensor, **unit: Tensor) -> Tensor:
+        y = self.site(x, **unit).clone()
         y.view(-1)[3] = self.extra
         return y
 
@@ -57,20 +58,27 @@ def test_a_false_claim_downstream_names_that_node(spiking: Callable) -> None:
     x = g("tokens", View(pattern="c h w -> (h w) c"), x)
     g.output("mask", g("linear", Linear(cin=2, cout=3), x))
     module = spiking(g)
-    view = next(n for n in module.graph.nodes if n.meta.get("node", "").endswith("tokens"))
-    real = view.target
-    view.target = lambda x, *a, **k: real(x, *a, **k) + 0.5
+    view = next(n for n in module.calls if n.endswith("tokens"))
+    real = module.calls[view]
+    module.calls[view] = replace(real, fn=lambda x, *a, **k: real.fn(x, *a, **k) + 0.5)
     with pytest.raises(ValueError, match=r"node '[\w.]*tokens' claims spikes, but holds"):
         observe(module, {"image": torch.rand(1, 2, 4, 4)}, lambda seen: None)
 
 
-def test_counts_keep_the_unit_of_their_site() -> None:
-    value = torch.tensor([0.0, 0.3, -0.6])
-    assert counts(value, 0.3, 2, True, "x").tolist() == [0.0, 1.0, -2.0]
+def test_counts_are_whole_and_within_their_range() -> None:
+    value = torch.tensor([0.0, 1.0, -2.0])
+    assert counts(value, Spike(2, True, "s"), "x").tolist() == [0.0, 1.0, -2.0]
     with pytest.raises(ValueError, match=r"node 'x' claims spikes in \[0, 2\], but holds counts from -2 to 1"):
-        counts(value, 0.3, 2, False, "x")
-    with pytest.raises(ValueError, match="node 'x' claims spikes, but holds"):
-        counts(value, 0.25, 4, True, "x")
+        counts(value, Spike(2, False, "s"), "x")
+    with pytest.raises(ValueError, match="node 'x' claims spikes, but holds -2.4, which is no whole count"):
+        counts(value * 1.2, Spike(4, True, "s"), "x")
+
+
+def test_counts_of_all_steps_are_within_as_many_ranges() -> None:
+    value = torch.tensor([0.0, 4.0, 8.0])
+    assert counts(value, Integer(8, Spike(2, False, "s")), "x").tolist() == [0.0, 4.0, 8.0]
+    with pytest.raises(ValueError, match=r"node 'x' claims spikes in \[0, 6\], but holds counts from 0 to 8"):
+        counts(value, Integer(6, Spike(2, False, "s")), "x")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +112,6 @@ def test_inputs_are_required_and_modes_restored(ann_module: Network, batch: dict
         account(ann_module, [])
     with pytest.raises(ValueError, match="does not divide into samples of 3"):
         account(ann_module, [batch], frames=3)
-    with pytest.raises(ValueError, match="no source graph"):
-        account(fx.symbolic_trace(nn.Identity()), [batch])
     assert ann_module.training
 
 

@@ -55,8 +55,8 @@ def test_counts_drive_every_entry(
     (rows, dim, entries), (levels, steps) = sizes, clock
     module = spiking(network(rows, dim, entries, True), levels=levels, steps=steps)
     node = walk(module, {"x": 2 * torch.randn(2, rows, dim)})["book"]
-    step = float(module.get_submodule("sites.act").step)
-    n = (node.inputs[0] * steps / step).numpy().round().astype(int)
+    n = node.inputs[0].numpy().astype(int)
+    assert np.array_equal(n, node.inputs[0].numpy()), "a codebook reads whole counts, over all steps at once"
     counted = count(node)
     for sample in range(2):
         assert (counted.ac_w[sample], counted.nonzero_macs[sample]) == brute(n[sample], entries)
@@ -80,7 +80,7 @@ def test_it_is_a_layer_of_the_account_and_of_the_lint(spiking: Callable) -> None
     assert (found.multiplies, found.reason) == (60, "")
     (real,) = lint(network(3, 4, 5, False)).findings
     assert real.reason == "distances to the entries of a codebook"
-    stepped = lint(source_of(spiking(network(3, 4, 5, True), levels=1, steps=2)))
+    stepped = lint(spiking(network(3, 4, 5, True), levels=1, steps=2).graph)
     assert [f.reason for f in stepped.findings] == ["distances to the entries of a codebook"]  # decoded counts
 
 

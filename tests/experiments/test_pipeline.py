@@ -111,6 +111,6 @@ def test_rates_lists_every_site(converted_run, tmp_path):
     assert main(["--mode", "rates", "--run", str(converted_run), "--clips", "1", "--out", str(tmp_path)]) == 0
     with (tmp_path / "snn-rates.csv").open() as file:
         rows = list(csv.DictReader(file))
-    nodes = load_run(str(converted_run)).deployed.source.nodes.values()
+    nodes = load_run(str(converted_run)).deployed.graph.nodes.values()
     assert len(rows) == sum(getattr(n.op, "site", None) is not None for n in nodes)
     assert all(0 <= float(r["silent_share"]) <= 1 for r in rows)

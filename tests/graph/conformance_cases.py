@@ -1,4 +1,4 @@
-"""For every registered op a few nodes to try it on: odd sizes, strides, groups; with and without sites."""
+"""A few nodes to try every registered op on: odd sizes, strides, groups, both batch axes, with sites and without."""
 
 from __future__ import annotations
 

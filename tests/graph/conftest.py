@@ -85,7 +85,7 @@ def batch() -> dict[str, Tensor]:
 def walk() -> Callable[[Network, dict[str, Tensor]], dict[str, Tensor]]:
     def run(module: Network, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         seen: dict[str, Tensor] = {}
-        observe(module, inputs, lambda name, value: seen.__setitem__(name, value))
+        observe(module, inputs, lambda node, inputs, value: seen.__setitem__(node.name, value))
         return seen
 
     return run

@@ -83,7 +83,7 @@ def softmax():
 @pytest.fixture(scope="module")
 def values(softmax):
     seen = {}
-    observe(softmax, clips(SOFTMAX), lambda name, value: seen.__setitem__(name, value))
+    observe(softmax, clips(SOFTMAX), lambda node, inputs, value: seen.__setitem__(node.name, value))
     return seen
 
 
@@ -142,7 +142,7 @@ def test_the_mask_alone_carries_no_training_output():
 def test_the_heads_share_one_set_of_weights(softmax):
     keys = [k for k in softmax.state_dict() if "heads" in k]
     assert not keys
-    g = softmax.source
+    g = softmax.graph
     users = [n for n, v in g.nodes.items() if v.weights == "predictor.class_embed"]
     assert len(users) == SOFTMAX.decoder_layers + 1
     assert [k for k in softmax.state_dict() if "class_embed" in k] == [f"predictor.class_embed.{p}" for p in WB]

@@ -71,4 +71,4 @@ def test_folding_finds_norms_of_shared_heads():
     batch = next(iter(batches(1)))
     folded = fold_network(module.eval())
     assert module(**batch)["mask"].std() > 0.1 and equal_counts(module, folded, batch) >= 0.999
-    assert not [n for n in folded.source if "decoder_norm" in n and not n.startswith("sites.")]
+    assert not [n for n in folded.graph if "decoder_norm" in n and not n.startswith("sites.")]

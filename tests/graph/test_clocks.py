@@ -24,7 +24,7 @@ from graph.ops import (
     Site,
 )
 from graph.ops import Linear as Lin
-from graph.passes import SpikeSpec, spikify, synchronise
+from graph.passes import SpikeSpec, spikify, synchronise, with_units
 from graph.values import Clock
 from snn import SNN
 
@@ -32,7 +32,7 @@ THREE = SNN
 
 
 def neuron(name: str, channels: int = 4, axis: int = -1) -> Act:
-    return Act(axis=axis, site=Site(name=name, neuron=Neuron(levels=1), channels=channels, axis=axis))
+    return Act(axis=axis, site=Site(name=name, neuron=Neuron(kind="if", levels=1), channels=channels, axis=axis))
 
 
 def test_mixing_without_an_expand_is_an_error():
@@ -90,7 +90,7 @@ def test_parameters_are_expanded_before_a_neuron():
     table = g("table", Param(dims=(5, 4)))
     g.output("y", g("y", Lin(cin=4, cout=3), table))
     for steps in (1, 3):
-        spiking = spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=steps))
+        spiking = spikify(g, SpikeSpec(neuron=Neuron(kind="if", levels=1), steps=steps))
         facts = infer(spiking)
         (site,) = (n for n in spiking.nodes.values() if isinstance(n.op, Firing))
         assert facts[site.args[0]].clock == (Clock.STEPPED if steps > 1 else Clock.ONCE)
@@ -121,7 +121,7 @@ def test_products_multiply_decoded_counts_once():
     g = Graph(name="product")
     a, b = g("a", Input(dims=(2, 4))), g("b", Input(dims=(4, 3)))
     g.output("y", g("y", MatMul(inner=4), g("na", neuron("na"), a), g("nb", neuron("nb", 3), b)))
-    module = lower(synchronise(g, 3), THREE)
+    module = lower(with_units(synchronise(g, 3)), THREE)
     x, y = torch.rand(5, 2, 4), torch.rand(5, 4, 3)
     counts = [torch.floor(3 * v + 1e-6) / 3 for v in (x, y)]
     assert torch.allclose(module(a=x, b=y)["y"], counts[0] @ counts[1], atol=1e-6)
@@ -144,9 +144,10 @@ def test_dropout_knows_its_clock(stepped):
     value = g("n", neuron("n", 8), x) if stepped else x
     g.output("y", g("dropped", Drop(p=0.5), value))
     g.output("spikes", g("m", neuron("m", 8), x))
-    synced = synchronise(g, 3)
-    assert synced["dropped"].op.steps == (3 if stepped else 1)
-    found = lower(synced, THREE).train()(x=torch.ones(2, 64, 8))["y"]
+    synced = with_units(synchronise(g, 3))
+    network = lower(synced, THREE).train()
+    assert network.part("dropped").steps == (3 if stepped else 1)
+    found = network(x=torch.ones(2, 64, 8))["y"]
     assert set(found.unique().tolist()) == {0.0, 2.0}  # a mask drawn per step would leave thirds
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.graph import WEIGHTED, Graph
+from graph.graph import Graph
 from graph.models import build
 from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Input, Linear, Norm, Site, Upsample, View
@@ -51,7 +51,7 @@ def test_models(family, spec):
     found = lint(graph)
     assert {f.node for f in found.findings if f.input_layer} == INPUT_LAYERS
     assert all(f.reason for f in found.findings if f.input_layer)
-    assert not [f for f in found.left if not f.input_layer and isinstance(graph[f.node.split(" ")[0]].op, WEIGHTED)]
+    assert not [f for f in found.left if not f.input_layer and graph[f.node.split(" ")[0]].op.weighted]
     if family == "miavs" and spec.steps == 1:
         assert found.spike_fed_share >= 0.97
     assert found.total == sum(f.multiplies for f in found.findings if f.node not in INPUT_LAYERS)

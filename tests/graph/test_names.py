@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from ann import ANN
 from graph.graph import Graph
-from graph.ops import Add, Concat, Conv, Input, Linear, Param
+from graph.lower import lower
+from graph.ops import Act, Add, Concat, Conv, Input, Linear, Param
 
 
 @pytest.fixture
@@ -19,8 +21,11 @@ def g() -> Graph:
 
 
 def attributes() -> list[str]:
-    module = Network(nn.Module(), fx.Graph())
-    return sorted({*dir(module), *vars(nn.Module()), "source"})
+    """Whatever a network, or a scope of it, means something by."""
+    graph = Graph(name="one")
+    graph.output("y", graph("act", Act(), graph("x", Input(dims=(3, 8, 8)))))
+    network = lower(graph, ANN)
+    return sorted({*dir(network), *vars(network), *vars(nn.Module())})
 
 
 @pytest.mark.parametrize("name", [*keyword.kwlist, *attributes()])

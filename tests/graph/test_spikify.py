@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from ann import ANN
-from graph.graph import WEIGHTED, Graph
+from graph.graph import Graph
 from graph.infer import infer
 from graph.lower import lower
 from graph.models import build
 from graph.neuron import Neuron
 from graph.ops import Act, Add, Conv, Firing, Input, Linear, MatMul, Norm, Pool, Score, Upsample, View
 from graph.passes import SpikeSpec, spikify
-from graph.values import Spike
+from graph.values import Spike, Unit
 
 INPUT_LAYERS = {"backbone.stem", "audio.features.0.0"}
 FAMILIES = ("miavs", "avsegformer")
@@ -39,7 +39,7 @@ def stream() -> Graph:
 def test_every_weighted_op_reads_spikes(make, family, dialect):
     graph, _ = make(family, dialect)
     facts = infer(graph)
-    weighted = {n: v for n, v in graph.nodes.items() if isinstance(v.op, WEIGHTED)}
+    weighted = {n: v for n, v in graph.nodes.items() if v.op.weighted}
     real = {n for n, v in weighted.items() if not isinstance(facts[v.args[0]].kind, Spike)}
     assert real == INPUT_LAYERS and len(weighted) > 40
 
@@ -103,7 +103,10 @@ def test_residual_adds_keep_the_real_value():
     assert spiking["sites.act"].op.site.step == 1.0 and not spiking["sites.act"].op.site.signed
     assert spiking["sites.sum"].op.site.signed
     opted_out = spikify(stream(), SpikeSpec(residual="spike"))
-    assert opted_out["sum"].args == ("sites.act", "conv") and "act" not in opted_out
+    assert opted_out["sum"].args == ("sites.act_value", "conv") and "act" not in opted_out
+    assert opted_out["sites.act_value"].op.unit == Unit(1.0, ("sites.act",)) and opted_out["sites.act_value"].args == (
+        "sites.act",
+    )
 
 
 def test_backbone_streams_stay_real(make):
@@ -119,7 +122,7 @@ def test_analog_is_respected_and_checked():
     graph = spikify(stream(), SpikeSpec(analog=("conv",)))
     assert graph["conv"].args == ("act",) and "sites.act" not in graph
     assert graph["last"].args == ("sites.sum",)
-    with pytest.raises(ValueError, match=r"missing.*'stream'"):
+    with pytest.raises(ValueError, match="spikes.analog is 'missing', expected one of x, stem, .*; nearest: 'sum'"):
         spikify(stream(), SpikeSpec(analog=("conv", "missing")))
 
 
@@ -141,8 +144,12 @@ def test_a_spike_that_meets_another_has_no_learnt_step(make):
         queue = [name]
         while queue:
             for reader in readers[queue.pop()]:
-                assert isinstance(graph[reader].op, (*WEIGHTED, View, Upsample, Pool)) or reader.startswith("sites.")
-                if not isinstance(graph[reader].op, WEIGHTED):
+                assert (
+                    graph[reader].op.weighted
+                    or isinstance(graph[reader].op, View | Upsample | Pool)
+                    or reader.startswith("sites.")
+                )
+                if not graph[reader].op.weighted:
                     queue.append(reader)
 
 
@@ -177,7 +184,7 @@ def test_linear_attention_is_associative(softmax):
     module = lower(graph, SNN).eval()
     seen: dict[str, torch.Tensor] = {}
     batch = {"image": torch.rand(1, 3, 64, 64), "logmel": torch.randn(1, 1, 96, 64)}
-    observe(module, batch, lambda n, v: seen.__setitem__(n, v))
+    observe(module, batch, lambda node, inputs, value: seen.__setitem__(node.name, value))
     name = "head.transformer.decoder.layers.0.cross_attn.mixed"
     node = graph[name]
     states = graph[node.args[1]]

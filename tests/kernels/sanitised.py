@@ -14,6 +14,7 @@ from kernels.dynamics import Dynamics
 from kernels.launch import launch
 from kernels.layout import Cut
 from kernels.lif_form import Form
+from kernels.normed_ops import normed_lif
 from kernels.ops import lif, lif_op
 from layers.deform_kernel import deform_additions, deform_sample_counts, deform_sample_kernel
 from tests.kernels.deform_cases import Case
@@ -36,6 +37,20 @@ def neurons() -> None:
         torch.autograd.grad(y.sum(), (x, scale, bias))
 
 
+def normed_neurons() -> None:
+    """Channels-first, channels-last with an odd tail of rows, and tokens; a batch's statistics and given ones."""
+    counts = Dynamics(kind="ilif", rate=0.5, levels=4)
+    for channel, x in ((2, torch.randn(4, 3, 5, 7, 3)), (2, torch.randn(12, 5, 7, 3)), (3, torch.randn(4, 3, 7, 5))):
+        if x.ndim == 4 and channel == 2:
+            x = x.to(memory_format=torch.channels_last).unflatten(0, (4, 3))
+        x, step = x.requires_grad_(), torch.tensor(0.7, requires_grad=True)
+        weight, bias = torch.rand(2, 5).requires_grad_().unbind(0)
+        given = {"weight": weight, "bias": bias, "eps": 1e-5, "channel": channel, "step": step}
+        n, numbers = normed_lif(x, counts, **given)
+        torch.autograd.grad(n.sum(), (x, weight, bias, step))
+        normed_lif(x, counts, **given, mean=numbers[0], var=numbers[1])
+
+
 def sampling() -> None:
     """Real values and counts: locations outside, on the border and without a number are in every case."""
     for case in (Case(channels=24, levels=2, points=3), Case(channels=40, levels=2, points=3, planes=3, signed=True)):
@@ -43,11 +58,13 @@ def sampling() -> None:
         run = partial(deform_sample_counts, most=case.most, signed=case.signed) if case.planes else deform_sample_kernel
         torch.autograd.grad(run(*leaves, case.sizes).sum(), leaves)
         if case.planes:
-            deform_additions(*leaves, case.sizes, most=case.most, signed=case.signed)
+            for unary in (False, True):
+                deform_additions(*leaves, case.sizes, most=case.most, signed=case.signed, unary=unary)
 
 
 def healthy() -> None:
     neurons()
+    normed_neurons()
     sampling()
 
 

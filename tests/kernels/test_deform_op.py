@@ -16,8 +16,8 @@ from kernels.deform_ops import (
     flat,
     spike_words_op,
 )
-from layers.deform_kernel import deform_additions, deform_sample_counts, deform_sample_kernel
-from tests.kernels.deform_cases import Case, leaves
+from layers.deform_kernel import deform_additions, deform_sample_counts, deform_sample_kernel, fits, of_counts
+from tests.kernels.deform_cases import Case, by_reference, close, leaves
 
 REAL = Case(channels=5, levels=2, points=3)
 COUNTS = Case(planes=2, channels=40, levels=2, points=3)
@@ -82,18 +82,22 @@ def test_counts_in_bytes_and_in_floats():
     assert torch.equal(deform_sample_counts(value.to(torch.int8), *others, **given), wanted)
 
 
-def additions(case, value, offset, weight, reference):
-    """Bit by bit, corner by corner."""
+def additions(case, value, offset, weight, reference, unary=False):
+    """Bit by bit, or unary count by count, corner by corner."""
     batch, queries, heads = offset.shape[:3]
     total = [[0] * heads for _ in range(batch)]
-    ones = [[[sum(int(abs(n)).bit_count() for n in row) for row in token] for token in b] for b in value.tolist()]
+
+    def size(n):
+        return int(abs(n)) if unary else int(abs(n)).bit_count()
+
+    ones = [[[sum(map(size, row)) for row in token] for token in b] for b in value.tolist()]
     for b in range(batch):
         for q in range(queries):
             for h in range(heads):
                 start = 0
                 for level, (height, width) in enumerate(case.sizes):
                     for p in range(case.points):
-                        if weight[b, q, h, level, p] != 0:
+                        if unary or weight[b, q, h, level, p] != 0:
                             dx, dy = offset[b, q, h, level, p]
                             x = reference[b % len(reference), q, level, 0] * width + dx - 0.5
                             y = reference[b % len(reference), q, level, 1] * height + dy - 0.5
@@ -123,6 +127,33 @@ def test_additions_are_counted_exactly(case):
         wanted = additions(case, *inputs)
         assert found.dtype == torch.int64 and found.tolist() == wanted
         assert sum(map(sum, wanted)) > 0
+        charged = deform_additions(*inputs, case.sizes, most=case.most, signed=case.signed, unary=True).tolist()
+        assert charged == additions(case, *inputs, unary=True) and sum(map(sum, charged)) > sum(map(sum, wanted))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("signed", [False, True])
+def test_counts_can_be_trained(signed, wide):
+    """Every gradient is that of the plain form, with one reference for all samples and with one each."""
+    case = Case(planes=4, channels=16, levels=2, points=3, signed=signed)
+    inputs = case.inputs(wide=wide, plain=True)
+    mine = leaves(inputs)
+    out = deform_sample_counts(*mine, case.sizes, most=case.most, signed=signed)
+    probe = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
+    wanted, judged = by_reference(inputs, case, probe)
+    close(out, wanted, 1e-5)
+    for a, b in zip(torch.autograd.grad(out, mine, probe), judged, strict=True):
+        close(a, b, 1e-4)
+        assert b.abs().sum() > 0
+
+
+def test_more_than_fits_is_said():
+    """T D decoded counts: beyond 15 they are sampled as real values."""
+    assert fits(15) and not fits(16)
+    value, *others = Case(planes=4).inputs(plain=True)
+    with pytest.raises(ValueError, match="levels is 16, expected 1 to 15"):
+        deform_sample_counts(value, *others, Case().sizes, most=16)
+    assert "since counts reach 16: bit-planes hold 15" in of_counts(Case().sizes, 16, False, ("cpu",)).kernel
 
 
 def test_deterministic_algorithms_may_be_asked_for():

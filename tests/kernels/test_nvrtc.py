@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 import torch
 
-from kernels import nvrtc
+from kernels import normed, nvrtc
 from kernels.deform import Form as DeformForm
 from kernels.dynamics import Dynamics
 from kernels.kept import CompileError
@@ -46,6 +46,9 @@ LIF = {
     "bf16-T4-ilif": (dict(dtype=bf16, steps=4, cut=PLAIN), dict(kind="ilif", levels=4), (48, 48)),
     "bf16-T4-bits": (dict(dtype=bf16, steps=4, cut=PLAIN, spikes="bits"), {}, (32, 56)),
     "fp32-T4-bits": (dict(dtype=f32, steps=4, cut=PLAIN, spikes="bits"), {}, (32, 64)),
+    "fp32-T1-counts": (dict(dtype=f32, steps=1, cut=PLAIN, step=True), dict(kind="ilif", levels=4), (32, 32)),
+    "fp32-T4-normed": (dict(dtype=f32, steps=4, cut=LAST, step=True, centre=True), {}, (56, 96)),
+    "bf16-T4-normed-first": (dict(dtype=bf16, steps=4, cut=FIRST, step=True, centre=True), {}, (56, 96)),
     "bf16-T4-membrane": (dict(dtype=bf16, steps=4, cut=PLAIN, init=True, last=True), dict(reset="hard"), (56, 88)),
 }
 # Heads of 32 channels and 4 points: real values and single spikes, then counts, signed spikes, sums that have no order;
@@ -134,6 +137,17 @@ def test_deform_is_lean(case, arch):
         assert len(re.findall(r"\.global\.add\.v4\.f32", backward)) == adds // 4
     else:
         assert len(re.findall(r"\.global\.add\.f32", backward)) == adds
+
+
+@needs_nvrtc
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("cut", [FIRST, LAST], ids=["channels-first", "channels-last"])
+@pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
+def test_batch_norm_is_lean(dtype, cut, arch):
+    code = made(normed.build("cuda", dtype, cut.affine, cut.span, sums=True), arch)
+    assert ".local" not in code.ptx and ".ftz" not in code.ptx
+    for kernel, ceiling in zip(normed.KERNELS, (64, 40, 64), strict=True):
+        is_lean(code.usage[kernel], ceiling)
 
 
 @needs_nvrtc

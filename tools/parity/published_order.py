@@ -85,7 +85,8 @@ def in_published_order(network: Network, heads: int) -> Network:
                 layers = {part: self.get_submodule(f"{prefix}.{part}") for part in (*PROJECTIONS, "out_proj")}
                 values[name] = torch_attention(layers, heads, *args)  # type: ignore[arg-type]
             elif isinstance(node.op, DeformSample):
-                values[name] = sampled_at_once(*args, node.op.levels)  # type: ignore[misc]
+                value, offset, weight, reference = args
+                values[name] = sampled_at_once(value, offset, weight, reference, node.op.levels)
             else:
                 values[name] = self.compute(node, args)
         return {name: values[value] for name, value in graph.outputs.items()}

@@ -11,13 +11,11 @@ from graph.graph import Graph
 from graph.models.av2ts.spec import AV2TSSpec
 from graph.ops import Add, Const, Conv, Quantize, Slice, Upsample, View
 
-SINE = "sine_normalised"
-
 
 def sine(g: Graph, name: str, size: tuple[int, int], spec: AV2TSSpec) -> str:
     """Position codes of a map, [H W, C]."""
     height, width = size
-    code = g(name, Const(recipe=SINE, dims=(height * width, spec.hidden), levels=(size,)))
+    code = g(name, Const(recipe="sine_normalised", dims=(height * width, spec.hidden), levels=(size,)))
     return g(f"{name}_grid", Quantize(bits=spec.position_bits), code) if spec.position_bits else code
 
 
@@ -30,7 +28,7 @@ def _conv_norm(g: Graph, name: str, x: str, kernel: int, spec: AV2TSSpec) -> str
 def pixel_decoder(g: Graph, maps: list[str], spec: AV2TSSpec) -> tuple[list[str], str]:
     """Four maps, finest first -> memories [H W, C] of the three coarser, coarsest first; mask feature [C, h, w]."""
     memory = deformable_encoder(
-        g, maps[:0:-1], spec, layers=spec.encoder_layers, ffn=spec.encoder_ffn, fn="relu", positions=SINE
+        g, maps[:0:-1], spec, layers=spec.encoder_layers, ffn=spec.encoder_ffn, fn="relu", positions="sine_normalised"
     )
     memory = norm(g, "memory_norm", memory, spec) if spec.stream_norms else memory
     levels = [g(f"memory.{i}", Slice(start=a, stop=b), memory) for i, (a, b) in enumerate(spans(spec))]

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from convert.events import EventRunner, permuted, without
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +10,8 @@ from ann import QANN
 from convert.export import arrays_of
 from convert.fold import fold_network
 from convert.snap import snap
-from graph.graph import WEIGHTED, Graph
+from events import EventRunner, permuted, without
+from graph.graph import Graph
 from graph.lower import lower, observe
 from graph.neuron import Neuron
 from graph.ops import (
@@ -21,20 +21,23 @@ from graph.ops import (
     Const,
     Conv,
     DeformSample,
+    Fold,
     Gate,
     Input,
     Linear,
     MatMul,
     Mul,
+    Pad,
     Pool,
     Quantize,
     Score,
     Site,
     Slice,
+    Unfold,
     Upsample,
     View,
 )
-from graph.passes import SpikeSpec, spikify
+from graph.passes import SpikeSpec, spikify, with_units
 from graph.values import Spike
 
 
@@ -42,6 +45,7 @@ def synapses(op, n: np.ndarray) -> int:
     """Sum of |n| over every (output, weight) pair whose input lies inside the value: loops over outputs."""
     if isinstance(op, Linear):
         return int(np.abs(n).sum()) * op.cout
+    (n,) = n
     _, height, width = n.shape
     _, rows, columns = op.shape(n.shape)
     total = 0
@@ -78,25 +82,23 @@ def agree(graph: Graph, spec: SpikeSpec | None, seed: int = 0) -> EventRunner:
     source = folded.graph
     random = np.random.default_rng(seed)
     inputs = {
-        n: (random.integers(-24, 25, v.shape) / 8).astype(np.float32)
+        n: (random.integers(-24, 25, (1, *v.shape)) / 8).astype(np.float32)
         for n, v in source.nodes.items()
         if isinstance(v.op, Input)
     }
     seen: dict[str, torch.Tensor] = {}
-    frames = {k: torch.from_numpy(v)[None] for k, v in inputs.items()}
-    expected = observe(folded, frames, lambda n, v: seen.__setitem__(n, v))
+    frames = {k: torch.from_numpy(v) for k, v in inputs.items()}
+    expected = observe(folded, frames, lambda node, read, value: seen.__setitem__(node.name, value))
     runner = EventRunner(source, arrays)
-    found = runner.run(inputs)
-    for key, value in found.items():
-        wanted = expected[key][0].numpy()
+    for key, value in runner.run(inputs).items():
+        wanted = expected[key].numpy()
         assert value.shape == wanted.shape
         assert np.array_equal((value + 0.0).view(np.int32), (wanted + 0.0).view(np.int32)), key
     counted = {}
     for name, node in source.nodes.items():
-        kind = runner.values[node.args[0]].kind if isinstance(node.op, WEIGHTED) else None
+        kind = runner.values[node.args[0]].kind if node.op.weighted else None
         if isinstance(kind, Spike):
-            step = float(arrays[f"{kind.scale}.step"])
-            counted[name] = synapses(node.op, (seen[node.args[0]][0].numpy() / step).round())
+            counted[name] = synapses(node.op, seen[node.args[0]].numpy())
     assert runner.adds == counted
     assert sum(counted.values()) > 0
     return runner
@@ -135,7 +137,7 @@ def test_linear_views_slices_and_products(levels, signed, seed):
     logits = g("logits", MatMul(inner=3, scale=0.25), qh, kh)
     mixed = g("mixed", MatMul(inner=12), g("score", Score(fn="relu", scale=0.125), logits), qh)
     merged = g("merged", View(pattern="h n d -> n (h d)"), mixed)
-    part = g("part", Slice(axis=0, start=3, stop=9), merged)
+    part = g("piece", Slice(axis=0, start=3, stop=9), merged)
     g.output("y", g("last", Linear(cin=6, cout=3), g("sum", Add(), part, g("first", Slice(stop=6), tokens))))
     agree(g, SpikeSpec(neuron=Neuron(levels=levels), signed=signed), seed)
 
@@ -171,7 +173,9 @@ def test_deformable_sampling(signed, seed):
     tokens = g("tokens", View(pattern="c h w -> (h w) c"), y)
     value = g("value", View(pattern="s (h d) -> s h d", sizes=(("h", heads),)), g("v", Linear(cin=4, cout=4), tokens))
     sizes = (("h", heads), ("l", 2), ("p", points))
-    offset = g("grid", Quantize(bits=3), g("o", Linear(cin=4, cout=16, bias=True, init="offsets:2,2,2"), tokens))
+    offset = g(
+        "grid", Quantize(bits=3), g("o", Linear(cin=4, cout=16, bias=True, init="zeros", offsets=(2, 2, 2)), tokens)
+    )
     offset = g("offset", View(pattern="q (h l p k) -> q h l p k", sizes=(*sizes, ("k", 2))), offset)
     weight = g("w", Score(fn="relu", scale=0.25), g("logits", Linear(cin=4, cout=8), tokens))
     weight = g("weight", View(pattern="q (h l p) -> q h l p", sizes=sizes), weight)
@@ -188,7 +192,7 @@ def test_one_site_in_several_places():
     s = g("s", Act(fn="identity", site=Site(name="s", neuron=Neuron(levels=3), signed=True, channels=3)), x)
     rows = [g(f"row{i}", Slice(axis=1, start=i, stop=i + 2), s) for i in (2, 0, 1)]
     g.output("y", g("conv", Conv(cin=3, cout=2, kernel=(3, 3)), g("joined", Concat(axis=1), *rows)))
-    runner = agree(g, None)
+    runner = agree(with_units(g), None)
     assert isinstance(runner.values["joined"].kind, Spike)
 
 
@@ -202,28 +206,49 @@ def test_a_fixed_step_is_shifted_into_the_weights(step):
     g.output("a", g("conv", Conv(cin=3, cout=2, bias=True), s))
     g.output("b", g("linear", Linear(cin=16, cout=2), flat))
     g.output("c", g("product", MatMul(inner=16), flat, g("turned", View(pattern="c n -> n c"), flat)))
-    agree(g, None)
+    agree(with_units(g), None)
 
 
-def test_what_it_cannot_execute_is_named():
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("fn", ["max", "avg"])
+def test_pooling(fn, seed):
+    """A maximum is chosen among counts, at a barrier, and is events again; an average is no events."""
     g = Graph(name="pool")
-    y = g("stem", Conv(cin=2, cout=3), g("x", Input(dims=(2, 4, 4))))
-    g.output("y", g("conv", Conv(cin=3, cout=1), g("pool", Pool(), y)))
-    with pytest.raises(ValueError, match=r"'sites.pool': the event runner cannot execute Pool"):
-        agree(g, SpikeSpec())
+    y = g("stem", Conv(cin=2, cout=3), g("x", Input(dims=(2, 6, 6))))
+    g.output("y", g("conv", Conv(cin=3, cout=1, kernel=(3, 3)), g("pool", Pool(fn=fn), y)))
+    agree(g, SpikeSpec(signed=False), seed)
 
 
-def test_scales_are_powers_of_two():
+@pytest.mark.parametrize("seed", range(4))
+def test_padding_and_frames_of_a_clip(seed):
+    """Padding sends nothing; a clip's frames are rows."""
+    g = Graph(name="clip")
+    y = g("stem", Conv(cin=2, cout=3), g("x", Input(dims=(2, 3, 4))))
+    y = g("pad", Pad(before=1, after=2), g("act", Act(ceiling=4.0), y))
+    clip = g("clip", Unfold(frames=1), g("conv", Conv(cin=3, cout=4), y))
+    g.output("y", g("last", Conv(cin=4, cout=1), g("frames", Fold(frames=1), clip)))
+    agree(g, SpikeSpec(), seed)
+
+
+def test_several_steps_are_refused():
+    g = Graph(name="steps", steps=2)
+    g.output("y", g("x", Input(dims=(2, 4, 4))))
+    with pytest.raises(ValueError, match="graph 'steps' has 2 steps; the event runner executes one"):
+        EventRunner(g, {})
+
+
+def test_units_are_powers_of_two():
     g = Graph(name="scale")
-    s = g("s", Act(site=Site(name="s", channels=2, folded=True)), g("x", Input(dims=(2, 4, 4))))
+    s = g("s", Act(site=Site(name="s", channels=2, folded=True, learn=False)), g("x", Input(dims=(2, 4, 4))))
     g.output("y", g("conv", Conv(cin=2, cout=1), s))
+    g = with_units(g)
     module = lower(g, QANN)
     from safetensors.numpy import load
 
     arrays = load(arrays_of(module))
     arrays["s.step"] = np.asarray(0.3, np.float32)
-    with pytest.raises(ValueError, match=r"'conv' reads events of scale 0.3.*power of two"):
-        EventRunner(g, arrays).run({"x": np.ones((2, 4, 4), np.float32)})
+    with pytest.raises(ValueError, match=r"'conv' reads counts of unit 0.3.*power of two"):
+        EventRunner(g, arrays).run({"x": np.ones((1, 2, 4, 4), np.float32)})
 
 
 def test_edits():
@@ -237,7 +262,7 @@ def test_edits():
 
     caught = []
     runner = EventRunner(g, load(arrays_of(module)), lambda name, e: caught.append(e) or e)
-    x = random.integers(0, 6, (2, 4, 4)).astype(np.float32)
+    x = random.integers(0, 6, (1, 2, 4, 4)).astype(np.float32)
     assert np.array_equal(runner.run({"x": x})["y"], x.clip(0, 4))
     (events,) = caught
     assert (np.diff(events.step) >= 0).all() and events.address.size == x.clip(0, 4).sum()
