@@ -78,12 +78,13 @@ class _Emitter:
 
     def fill(self, scope: Scope, names: list[str], prefix: str) -> None:
         """Emit ``scope``'s code and register what is below it."""
-        inner = scopes_of(self.wiring, names, prefix)
+        given = [n for n in names if isinstance(self.graph[n].op, Input)]  # of the whole network, wherever they stand
+        inner = scopes_of(self.wiring, [n for n in names if n not in given], prefix)
         order = ordered(self.wiring, names, inner)
         assert order is not None
         inside = _Code(self, prefix)
         if not prefix:
-            for name in (n for n in names if isinstance(self.graph[n].op, Input)):
+            for name in given:
                 inside.env[name] = inside.fx.placeholder(inside.label(name))
         members = set(names)
         for name in dict.fromkeys(a for n in names for a in self.wiring.args[n] if a not in members):

@@ -83,6 +83,17 @@ def test_a_network_of_such_scopes_computes_its_graph():
     assert set(network.state_dict()) == {f"{n}.{t}" for n in ("a.one", "a.two", "b.two") for t in ("weight", "bias")}
 
 
+def test_an_input_that_stands_in_a_scope_is_one_of_the_network():
+    g = Graph(name="inside")
+    with g.scope("a"):
+        x = g("x", Input(dims=(3, 4)))
+        g.output("y", g("two", Linear(cin=4, cout=4), g("one", Linear(cin=4, cout=4), x)))
+    network, value = lower(g, ANN), torch.randn(2, 3, 4)
+    assert isinstance(network.get_submodule("a"), Scope)
+    one, two = network.get_submodule("a.one"), network.get_submodule("a.two")
+    assert torch.equal(network(**{"a_x": value})["y"], two(one(value)))
+
+
 BLOCKS = {"backbone", "backbone.stage1", "backbone.stage1.0", "audio"}
 MIXED = {"etavs": {"backbone"}}  # sound comes in between the stages of ETA-VS's, so that it waits for itself
 
