@@ -20,12 +20,11 @@ from graph.dialect import Call, Dialect
 from graph.graph import Graph
 from graph.lower import Network, Stateful, lower
 from graph.meaning import evaluate
-from graph.models import FAMILIES, Family, build
+from graph.models import FAMILIES, SPECS, Family, build
 from graph.neuron import Neuron
 from graph.ops import REGISTRY, Act, Array, Conv, Input, Op
 from graph.passes import SpikeSpec, lint, spikify
 from graph.serial import dumps, loads, same
-from graph.spec import SPECS
 from graph.values import Kind
 from layers.neurons import Neurons
 from snn import BACKENDS, SNN, snn
