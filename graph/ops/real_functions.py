@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import erf
+from scipy.special import erf, expit
 
 from graph.ops.base import Array
 
@@ -36,7 +36,7 @@ ACTS: dict[str, Callable[[Array], Array]] = {
     "identity": lambda x: x,
 }
 GATES: dict[str, Callable[[Array], Array]] = {
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "sigmoid": expit,
     "hard": lambda x: np.clip(x + np.float32(0.5), 0, 1),
 }
 SCORES: dict[str, Callable[[Array, float], Array]] = {"softmax": softmax, "relu": clipped, "share": share}

@@ -2,7 +2,7 @@
 
 Values are image-like [C, H, W] and token-like [N, C] and what ops make of them; rows are frames, clips of ``FRAMES``
 frames, or static. Each op has one function that adds a node (or a few) to a graph, or says that nothing there fits it;
-weights are shared where an earlier node's op fits. What nothing reads becomes an output.
+some nodes share the weights of earlier ones. What nothing reads becomes an output.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from graph.values import Shape, Unit
 Draw = Callable[[st.SearchStrategy], object]  # type: ignore[type-arg]
 Grow = Callable[["Growth"], str | None]
 FRAMES = 2
+LATEST = 5
 LARGEST = 400  # elements of a value
 GROW: dict[str, Grow] = {}
 
@@ -53,9 +54,9 @@ class Growth:
         return [n for n, v in self.g.nodes.items() if n not in self.stepped and fits(v.shape, frames[n])]
 
     def value(self, fits: Callable[[Shape], bool] = lambda shape: True, *, static: bool = True) -> str | None:
-        """A value of a fitting shape."""
+        """A value of a fitting shape, one of the last: graphs grow deep."""
         names = self.where(lambda shape, frames: fits(shape) and (static or frames > 0))
-        return self.pick(*names) if names else None
+        return self.pick(*names[: -LATEST - 1 : -1]) if names else None
 
     def mate(self, name: str, fits: Callable[[Shape], bool]) -> str | None:
         """A value whose rows are of the same frames; one may be static."""
@@ -64,10 +65,16 @@ class Growth:
         return self.pick(*names) if names else None
 
     def add(self, op: Op, *args: str) -> str:
-        """A node, which shares weights where it can and the draw says so."""
-        twins = [n.weights for n in self.g.nodes.values() if n.op == op and op.tables()]
-        shared = self.pick(None, *twins) if twins else None
-        return self.g(f"{type(op).__name__.lower()}{len(self.g)}", op, *args, weights=shared)
+        return self.g(f"{type(op).__name__.lower()}{len(self.g)}", op, *args)
+
+    def again(self) -> str | None:
+        """A node that shares op and weights with an earlier one, and reads the same shape."""
+        twins = [n for n in self.g.nodes.values() if n.op.tables() and len(n.args) == 1 and n.name not in self.stepped]
+        if not twins:
+            return None
+        twin = self.pick(*twins)
+        x = self.value(lambda shape: shape == self.shape(twin.args[0]))
+        return x and self.g(f"again{len(self.g)}", twin.op, x, weights=twin.weights)
 
     def shape(self, name: str) -> Shape:
         return self.g[name].shape
@@ -338,7 +345,7 @@ def _deform(t: Growth) -> str | None:
     look = t.g(f"look{n}", ops.Linear(cin=channels, cout=heads * points * 2, offsets=(heads, 1, points)), rows)
     sizes = (("h", heads), ("l", 1), ("p", points))
     offset = t.add(ops.View(pattern="q (h l p k) -> q h l p k", sizes=(*sizes, ("k", 2))), look)
-    weight = t.add(ops.Linear(cin=channels, cout=heads * points), rows)
+    weight = t.g(f"weight{n}", ops.Linear(cin=channels, cout=heads * points), rows)
     weight = t.add(ops.View(pattern="q (h l p) -> q h l p", sizes=sizes), weight)
     place = t.add(ops.Const(recipe="reference", dims=(tokens, 1, 2), levels=((height, width),)))
     op = ops.DeformSample(levels=((height, width),), heads=heads, points=points, channels=channels // heads)
@@ -349,6 +356,9 @@ def _deform(t: Growth) -> str | None:
 MADE_BY_PASSES = frozenset({"Scale", "Decode", "Output"})  # what a graph has none of before a pass rewrites it
 
 
+OFTEN = 3  # as often again as others: ops that read spikes, and shared weights
+
+
 @st.composite
 def graphs(draw, without=frozenset(), most=12, steps=3):  # type: ignore[no-untyped-def]
     """A valid graph of real values: 3 to about ``most`` nodes, and outputs; ``without``: ops that it lacks, by name."""
@@ -356,9 +366,12 @@ def graphs(draw, without=frozenset(), most=12, steps=3):  # type: ignore[no-unty
     for dims in ((4, 4, 6), (5, 8)):
         t.add(ops.Input(dims=dims))
     words = sorted(set(GROW) - {"Input"} - set(without))
+    words += [word for word in words if ops.REGISTRY[word].events_on] * OFTEN
+    words += ["again"] * OFTEN
     wanted = draw(st.integers(3, most))
     while len(t.g) < wanted:
-        GROW[draw(st.sampled_from(words))](t)
+        word = draw(st.sampled_from(words))
+        GROW[word](t) if word in GROW else t.again()
     read = {arg for node in t.g.nodes.values() for arg in node.args}
     unread = [n for n in t.g if n not in read and not isinstance(t.g[n].op, ops.Input)]
     for i, name in enumerate(unread):
