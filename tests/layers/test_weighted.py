@@ -12,6 +12,8 @@ from layers.weighted import ChannelBatchNorm, conv, linear, norm
 from layers.weighted import Drop as DropLayer
 from layers.weighted import LayerScale as Scale
 
+REAL_INPUT = Place(kinds=(REAL,), steps=1, backend=None)
+
 
 @pytest.mark.parametrize("shape", [(6, 5), (3, 4, 5), (2, 3, 4, 5)])
 def test_channel_batch_norm_is_batch_norm_over_the_last_axis(shape):
@@ -79,7 +81,7 @@ def test_dropout_keeps_the_mean():
 
 def test_convolution_takes_every_field():
     op = Conv(cin=4, cout=6, kernel=(3, 5), stride=2, padding=1, dilation=2, groups=2, bias=True)
-    made = conv(op, Place(kinds=(REAL,), steps=1, backend=None))
+    made = conv(op, REAL_INPUT)
     assert tuple(made(torch.rand(1, 4, 19, 21)).shape[1:]) == op.shape((4, 19, 21))
     assert sum(p.numel() for p in made.parameters()) == op.parameters()
     assert torch.count_nonzero(made.bias) == 0
@@ -107,7 +109,7 @@ def test_sampling_offsets_start_as_in_deformable_detr():
     assert torch.allclose(bias.abs().amax(-1), torch.arange(1.0, 5.0).expand(8, 3, 4))
     assert torch.allclose(bias[0, 0, 0], torch.tensor([1.0, 0.0]), atol=1e-6)
     assert torch.allclose(bias[:4], -bias[4:], atol=1e-5)
-    layer = linear(Linear(cin=5, cout=192, init="zeros", offsets=(8, 3, 4)))
+    layer = linear(Linear(cin=5, cout=192, init="zeros", offsets=(8, 3, 4)), REAL_INPUT)
     assert torch.count_nonzero(layer.weight) == 0
     assert torch.equal(layer.bias, bias.flatten())
 
