@@ -45,7 +45,7 @@ def test_a_constant_has_a_batch_axis_and_is_not_saved():
     assert made().shape == (1, 5, 8) and not made.state_dict()
     assert torch.equal(made()[0, 4:], sine_positions(1, 1, 8))
     assert Constant(Const(recipe="reference", dims=(5, 2, 2), levels=levels))().shape == (1, 5, 2, 2)
-    with pytest.raises(ValueError, match="recipe 'rope'"):
+    with pytest.raises(ValueError, match=r"Const.recipe is 'rope', expected one of zeros, sine"):
         Constant(Const(recipe="rope", dims=(1,)))
 
 
