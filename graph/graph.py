@@ -113,6 +113,8 @@ class Graph(Mapping[str, Node]):
             if not part.replace("_", "a").isalnum():
                 raise ValueError(f"node name '{name}' must be dotted identifiers or numbers")
         parts = name.split(".")
+        if "sites" in parts[1:]:
+            raise ValueError(f"node name '{name}' has 'sites' inside, expected it at the beginning alone")
         for depth in range(1, len(parts)):
             parent = self.nodes.get(".".join(parts[:depth]))
             if parent is not None and isinstance(parent.op, Param):
