@@ -19,13 +19,33 @@
 #include "place.h"
 #include "neuron.h"
 
-#ifdef CPU_SHIM
+#ifdef CPU_SHIM  // a loop ends where the lanes do, and a test in it would keep it from becoming vectors
+#define IS_IN(e, n) true
 #define EACH_LANE(e, n) _Pragma("omp simd") for (int e = 0; e < n; e++)
-#define EACH_LANE_SUM(e, n) _Pragma("omp simd reduction(+ : by_rate, by_step, by_scale, by_bias)") for (int e = 0; e < n; e++)
 #else
+#define IS_IN(e, n) (e < n)
 #define EACH_LANE(e, n) _Pragma("unroll") for (int e = 0; e < VEC; e++)
-#define EACH_LANE_SUM(e, n) EACH_LANE(e, n)
 #endif
+
+// What a thread adds up. On a CPU a number a lane, added together at the end: a sum over lanes, inside of a loop that
+// does so much else, the compiler does not make vectors of.
+struct Sum {
+#ifdef CPU_SHIM
+  float lane[VEC];
+  void clear(int n) { EACH_LANE(e, n) lane[e] = 0.f; }
+  void add(int e, float a) { lane[e] += a; }
+  float total(int n) const {
+    float all = 0.f;
+    _Pragma("omp simd reduction(+ : all)") for (int e = 0; e < n; e++) all += lane[e];
+    return all;
+  }
+#else
+  float all;
+  __device__ __forceinline__ void clear(int) { all = 0.f; }
+  __device__ __forceinline__ void add(int, float a) { all += a; }
+  __device__ __forceinline__ float total(int) const { return all; }
+#endif
+};
 
 // Left alone, ptxas aims at a certain number of blocks on a multiprocessor, and spills a few registers of the larger
 // builds to get there. One block in mind, it does not.
@@ -58,10 +78,10 @@ lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const floa
     RowsOut<spike_t> out = RowsOut<spike_t>::over(spikes + at, N);
 #endif
     EACH_LANE(e, w.n) {
-      const int f = AFFINE == 2 && e < w.n ? e : 0;
+      const int f = AFFINE == 2 && IS_IN(e, w.n) ? e : 0;
       const float a = AFFINE ? sc[f] : 1.f, b = AFFINE ? bi[f] : 0.f;
       float v = k.start;
-      if (INIT) v = v0[at + (e < w.n ? e : 0)];
+      if (INIT) v = v0[at + (IS_IN(e, w.n) ? e : 0)];
       UNROLL for (int t = 0; t < STEPS; t++) {
         float current = in(t, e);
         if (AFFINE) current = __fadd_rn(__fmul_rn(current, a), b);
@@ -71,7 +91,7 @@ lif_forward(const io_t *__restrict__ x, const float *__restrict__ v0, const floa
         v = reset(h, s, k);
         out.put(t, e, s);
       }
-      if (LAST && e < w.n) last[at + e] = v;
+      if (LAST && IS_IN(e, w.n)) last[at + e] = v;
     }
     out.flush(w.n);
   }
@@ -92,7 +112,10 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
   if (!place(THREAD, rows, width, w)) return;
   const Numbers k = {RATE ? *rate : rate_value, threshold, v_reset, start, edge, alpha, low, high};
   const float unit = STEP ? *step : 1.f;
-  float by_rate = 0.f, by_step = 0.f, by_scale = 0.f, by_bias = 0.f;
+  Sum by_rate, by_step, by_scale, by_bias;
+  if (RATE) by_rate.clear(w.n);
+  if (STEP) by_step.clear(w.n);
+  if (AFFINE == 1) by_scale.clear(w.n), by_bias.clear(w.n);
   float column_scale[AFFINE == 2 ? VEC : 1], column_bias[AFFINE == 2 ? VEC : 1];
   if (AFFINE == 2) EACH_LANE(e, w.n) column_scale[e] = column_bias[e] = 0.f;
   for (i64 row = w.row; row < w.end; row++) {
@@ -104,11 +127,11 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
     const RowsIn<io_t> grad = RowsIn<io_t>::over(grad_spikes + at, N, w.n);
     RowsOut<io_t> out = RowsOut<io_t>::over(grad_x + at, N);
     RowsOut<io_t> out_side = RowsOut<io_t>::over((RESIDUAL && AFFINE ? grad_residual : grad_x) + at, N);
-    EACH_LANE_SUM(e, w.n) {
-      const int f = AFFINE == 2 && e < w.n ? e : 0;
+    EACH_LANE(e, w.n) {
+      const int f = AFFINE == 2 && IS_IN(e, w.n) ? e : 0;
       const float a = AFFINE ? sc[f] : 1.f, b = AFFINE ? bi[f] : 0.f;
       const float middle = CENTRE ? centre[AFFINE == 2 ? w.column + f : row % channels] : 0.f;
-      const bool inside = e < w.n;
+      const bool inside = IS_IN(e, w.n);
       float v = k.start, h[STEPS], driven[STEPS], currents[STEPS];
       if (INIT) v = v0[at + (inside ? e : 0)];
       UNROLL for (int t = 0; t < STEPS; t++) {
@@ -139,19 +162,19 @@ lif_backward(const io_t *__restrict__ x, const float *__restrict__ v0, const flo
         out.put(t, e, AFFINE ? gx * a : gx);
       }
       if (INIT && inside) grad_v0[at + e] = g;
-      if (RATE && inside) by_rate += sum_rate;
-      if (STEP && inside) by_step += sum_step;
-      if (AFFINE == 1 && inside) by_scale += sum_scale, by_bias += sum_bias;
+      if (RATE && inside) by_rate.add(e, sum_rate);
+      if (STEP && inside) by_step.add(e, sum_step);
+      if (AFFINE == 1 && inside) by_scale.add(e, sum_scale), by_bias.add(e, sum_bias);
       if (AFFINE == 2) column_scale[e] += sum_scale, column_bias[e] += sum_bias;
     }
     out.flush(w.n);
     if (RESIDUAL && AFFINE) out_side.flush(w.n);
   }
-  if (RATE) partial_rate[THREAD] = by_rate;
-  if (STEP) partial_step[THREAD] = quotient(by_step, unit);
-  if (AFFINE == 1) partial_scale[THREAD] = by_scale, partial_bias[THREAD] = by_bias;
+  if (RATE) partial_rate[THREAD] = by_rate.total(w.n);
+  if (STEP) partial_step[THREAD] = quotient(by_step.total(w.n), unit);
+  if (AFFINE == 1) partial_scale[THREAD] = by_scale.total(w.n), partial_bias[THREAD] = by_bias.total(w.n);
   if (AFFINE == 2)
-    EACH_LANE(e, w.n) if (e < w.n) {
+    EACH_LANE(e, w.n) if (IS_IN(e, w.n)) {
       partial_scale[w.group * width + w.column + e] = column_scale[e];
       partial_bias[w.group * width + w.column + e] = column_bias[e];
     }
