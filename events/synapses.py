@@ -66,11 +66,11 @@ def conv_events(op: Conv, x: Events, weight: Array) -> tuple[Array, int]:
     channels, height, width = op.shape(tuple(shape))
     total = np.zeros((x.shape[0], height, width, channels), np.float32)
     adds = 0
-    for address, sign in zip(x.address.tolist(), x.sign.tolist(), strict=True):
-        row, channel, r, c = np.unravel_index(address, x.shape)
+    places = (place.tolist() for place in np.unravel_index(x.address, x.shape))
+    for row, channel, r, c, sign in zip(*places, x.sign.tolist(), strict=True):
         out_rows, taps_u = plan.rows[r]
         out_columns, taps_v = plan.columns[c]
-        target = total[row][out_rows, out_columns, plan.outputs[channel]]
+        target = total[row, out_rows, out_columns, plan.outputs[channel]]
         synapses = plan.kernels[channel][taps_u, taps_v]
         adds += synapses.size
         if sign > 0:

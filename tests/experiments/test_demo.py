@@ -11,6 +11,7 @@ from experiments.run_folder import read_json
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # four trainings
 def test_demo_writes_its_table_picture_and_numbers(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "demo"
