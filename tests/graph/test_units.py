@@ -217,3 +217,24 @@ def test_a_wrong_unit_is_seen(batch):
     graph.nodes[name] = replace(node, op=replace(node.op, unit=node.op.unit * Unit(0.5)))
     wrong, _ = values_of(graph, state, inputs)
     assert not torch.allclose(right[name], wrong[name])
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_counts_added_up_over_the_steps_are_worth_a_share_each(steps):
+    """Two decoded values meet in a product: their counts are sums over T, so the product's unit has 1 / T for each."""
+    g = Graph(name="product")
+    y = g("stem", Conv(cin=2, cout=4), g("x", Input(dims=(2, 3, 4))))
+    q, k = (g(n, Act(fn="identity"), g(f"{n}_proj", Conv(cin=4, cout=4), g(f"{n}_act", Act(), y))) for n in "qk")
+    rows = g("rows", View(pattern="c h w -> (h w) c"), q)
+    columns = g("columns", View(pattern="c h w -> c (h w)"), k)
+    g.output("y", g("product", MatMul(inner=4), rows, columns))
+    spiking = spikify(g, SpikeSpec(neuron=Neuron(kind="lif", levels=1), steps=steps))
+    unit = spiking["product"].op.unit
+    assert unit.factor == 1 / steps**2 and unit.sites == ("sites.k", "sites.q")
+    network = lower(spiking, SNN).eval()
+    x = torch.randn(2, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    values: dict[str, torch.Tensor] = {}
+    observe(network, {"x": 9 * x}, lambda node, inputs, value: values.__setitem__(node.name, value))
+    mean = {n: values[f"sites.{n}"].unflatten(0, (steps, -1)).mean(0) * network.counts()[f"sites.{n}"] for n in "qk"}
+    wanted = mean["q"].flatten(2).mT @ mean["k"].flatten(2)
+    assert torch.allclose(values["product"], wanted, atol=1e-6) and wanted.abs().sum() > 0
