@@ -102,7 +102,7 @@ def test_errors_point_into_the_source():
     text = text_of("lif.cu").splitlines()
     assert text[0] == '#line 1 "lif.cu"' and '#line 1 "io.h"' in text
     assert not [line for line in text if line.startswith('#include "')]
-    marker = text.index(next(line for line in text if line.startswith("struct Place")))
+    marker = text.index(next(line for line in text if line.startswith("struct Sum")))
     resume = max(n for n, line in enumerate(text[:marker]) if line.startswith("#line"))
     number = int(text[resume].split()[1]) + marker - resume - 1
     assert (ROOT / "kernels" / "lif.cu").read_text().splitlines()[number - 1] == text[marker]
