@@ -145,7 +145,7 @@ class Op:
 
         An op that is ``Scaled`` is also given the number ``unit``; one that is ``timed``, how many ``steps``.
         No batch statistics, no dropout: inference."""
-        raise NotImplementedError(f"{type(self).__name__} has no meaning in numpy yet")
+        raise TypeError(f"{type(self).__name__} does not say what it means, expected a method meaning")
 
 
 @dataclass(frozen=True, kw_only=True)
