@@ -21,6 +21,7 @@ from experiments.settings import NeuronSettings, RunSettings, SpikeSettings, Spi
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
+from graph.lower.files import GRAPH, WEIGHTS, fill
 from graph.models import build
 from graph.passes import SpikeSpec, released, spikify
 from graph.serial import loads
@@ -122,17 +123,15 @@ def _graph(path: Path, settings: RunSettings) -> Graph:
 
 def _restored(folder: Path, settings: RunSettings) -> Network:
     """Rebuilt from ``graph.json`` and safetensors. A deployed file also holds constants, which the graph rebuilds."""
-    path = folder / "graph.json"
+    path, weights = folder / GRAPH, folder / WEIGHTS
     if not path.exists():
         raise UserError(f"{path} is missing; expected the graph of a finished run")
     module: Network = lower(_graph(path, settings), dialect(settings), task=task_of(settings))
-    state = read_weights(folder / "model.safetensors")
-    wanted = module.state_dict()
-    lacking = [k for k in wanted if k not in state]
-    if lacking:
-        raise UserError(f"{folder / 'model.safetensors'} lacks {len(lacking)} keys of graph.json, first '{lacking[0]}'")
-    module.load_state_dict({k: state[k] for k in wanted})
-    return module
+    state = read_weights(weights)
+    try:
+        return fill(module, state, weights)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def for_inference(module: Network) -> Network:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from common.files import write_whole
 from experiments.errors import UserError
+from graph.lower.files import weights_file
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -20,7 +21,7 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def write_weights(path: Path, state: dict[str, Tensor]) -> None:
-    write_whole(path, save({k: v.detach().cpu().contiguous().clone() for k, v in state.items()}))
+    write_whole(path, weights_file(state))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from kernels import lif as host
 from kernels.dynamics import Dynamics, loads
-from kernels.eager import is_plain
+from kernels.eager import is_plain, without_dispatcher
 from kernels.io_types import IO
 from kernels.layout import as_membrane, cut, dense, membrane_like, ordered_as
 from kernels.lif_form import OUTPUTS
@@ -139,19 +138,7 @@ def _backward(ctx: Any, grad_spikes: Tensor | None, grad_last: Tensor | None) ->
 lif_op.register_autograd(_backward, setup_context=_keep)
 
 
-class Lif(torch.autograd.Function):
-    """The operator without the dispatcher."""
-
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
-        output = _forward(*inputs)
-        _keep(ctx, inputs, output)
-        return output
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _backward(ctx, *grads)
+Lif = without_dispatcher("Lif", _forward, _keep, _backward)
 
 
 def _run(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:

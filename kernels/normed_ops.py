@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from kernels import lif as host
 from kernels import normed
 from kernels.dynamics import Dynamics, loads
-from kernels.eager import is_plain
+from kernels.eager import is_plain, without_dispatcher
 from kernels.layout import dense, ordered_as
 from kernels.lif_ops import check, or_empty
 
@@ -113,19 +112,7 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, 
 normed_lif_op.register_autograd(_backward, setup_context=_keep)
 
 
-class NormedLif(torch.autograd.Function):
-    """The operator without the dispatcher."""
-
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
-        output = _forward(*inputs)
-        _keep(ctx, inputs, output)
-        return output
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _backward(ctx, *grads)
+NormedLif = without_dispatcher("NormedLif", _forward, _keep, _backward)
 
 
 def normed_lif(

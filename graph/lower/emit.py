@@ -86,14 +86,11 @@ class _Emitter:
         if not prefix:
             for name in given:
                 inside.env[name] = inside.fx.placeholder(inside.label(name))
-        members = set(names)
-        for name in dict.fromkeys(a for n in names for a in self.wiring.args[n] if a not in members):
+        for name in self.read_from_others(names):
             inside.env[name] = inside.fx.placeholder(inside.label(name))
-        taken = {n for group in inner.values() for n in group}
-        below = [p for p in self.modules if p.startswith(prefix)] if prefix else list(self.modules)
-        apart = tuple(f"{s}." for s in inner)
-        for path in below:
-            if not (prefix and path.startswith(SITES)) and not path.startswith(apart or ("\0",)):
+        apart = tuple(f"{s}." for s in inner)  # these register their own; sites stand in the root
+        for path in self.modules:
+            if path.startswith(prefix) and not path.startswith(apart):
                 put(scope, path.removeprefix(prefix), self.modules[path])
         for item in order:
             if item not in inner:
@@ -103,7 +100,6 @@ class _Emitter:
             self.fill(child, inner[item], f"{item}.")
             put(scope, item.removeprefix(prefix), child)
             inside.scope(item, inner[item])
-        assert taken <= members
         scope.compile(inside.finished(names))
 
     def made_for_others(self, names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from common.files import write_whole
@@ -51,11 +51,11 @@ def task_of(text: str) -> Task:
     return Task(preparation=facts.get("preparation", ""), classes=tuple(facts.get("classes", ())))
 
 
-def fill(network: Network, folder: Path) -> Network:
-    """Its weights from the folder; a deployed file also holds constants, which the graph rebuilds."""
-    state, wanted = load_file(folder / WEIGHTS), network.state_dict()
+def fill(network: Network, state: Mapping[str, Tensor], file: Path) -> Network:
+    """Its weights, as ``file`` holds them; a deployed file also holds constants, which the graph rebuilds."""
+    wanted = network.state_dict()
     lacking = [k for k in wanted if k not in state]
     if lacking:
-        raise ValueError(f"{folder / WEIGHTS} lacks {len(lacking)} keys of {GRAPH}, first '{lacking[0]}'")
+        raise ValueError(f"{file} lacks {len(lacking)} keys of {GRAPH}, first '{lacking[0]}'")
     network.load_state_dict({k: state[k] for k in wanted})
     return network.eval()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, fx, nn
 
 from graph.dialect import Call, Dialect
@@ -140,12 +141,13 @@ class Network(Scope):
     def load(cls, folder: Path | str, dialect: Dialect | None = None) -> Network:
         """The network that a folder holds, in eval mode. ``dialect``: who computes it, if not whom the folder names."""
         from graph.lower.emit import lower
-        from graph.lower.files import GRAPH, dialect_of, fill, task_of
+        from graph.lower.files import GRAPH, WEIGHTS, dialect_of, fill, task_of
 
         text = (Path(folder) / GRAPH).read_text()
         graph = loads(text)
         network: Network = lower(graph, dialect or dialect_of(text, graph), task=task_of(text))
-        return fill(network, Path(folder))
+        file = Path(folder) / WEIGHTS
+        return fill(network, load_file(file), file)
 
     @torch.no_grad()
     def predict(self, image: Any, sound: Any) -> Tensor:
