@@ -21,7 +21,7 @@ class ClassMeter:
         self.metric = SemanticIoU(classes)
 
     def update(self, clip_idx: Tensor, logits: Tensor, batch: dict[str, Tensor]) -> None:
-        self.metric.update(logits.cpu(), batch["mask"].cpu(), batch["labelled"].cpu())
+        self.metric.to(logits.device).update(logits, batch["mask"], batch["labelled"])
 
     def compute(self) -> dict[str, float]:
         values = self.metric.compute()

@@ -28,7 +28,12 @@ def restore_named(optimizer: torch.optim.Optimizer, names: dict[int, str], state
         for parameter in group["params"]:
             saved = state.get(names[id(parameter)])
             if saved is not None:
-                optimizer.state[parameter] = saved
+                optimizer.state[parameter] = {k: _beside(parameter, v) for k, v in saved.items()}
+
+
+def _beside(parameter: nn.Parameter, value: Any) -> Any:
+    """State lies where its parameter does. The count of steps too: a fused optimizer wants it there."""
+    return value.to(parameter.device) if isinstance(value, torch.Tensor) else value
 
 
 def parameter_names(*modules: nn.Module) -> dict[int, str]:
@@ -47,6 +52,6 @@ def load(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise UserError(f"{path} cannot be read as a checkpoint; delete it to start the run again") from error

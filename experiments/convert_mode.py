@@ -27,6 +27,7 @@ from convert.rate import rate_network
 from convert.snap import snap
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
+from experiments.device import device_of, moved, placed
 from experiments.errors import UserError
 from experiments.evaluate import score
 from experiments.modes.convert import ConvertSettings
@@ -60,7 +61,10 @@ def deploy(spiking: Network, settings: ConvertSettings, folder: Path) -> tuple[N
 
 
 def exactness(deployed: Network, settings: ConvertSettings, folder: Path, reason: str) -> dict[str, Any]:
-    """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid."""
+    """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid.
+
+    On the CPU always: sums on the grid are exact in any order, but a GPU may convolve by Winograd's method, whose
+    thirds are on no grid."""
     if reason:
         return {"exact": False, "max_abs_difference": None, "why_not_exact": reason}
     reference = lower(deployed.graph, QANN)
@@ -76,6 +80,7 @@ def curve(ann: Graph, spiking: Network, settings: ConvertSettings, clips: Split)
     found: list[dict[str, float]] = []
     for steps in settings.curve:
         module = rate_network(ann, spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
+        placed(module, device_of(settings.device))
         found.append({"steps": steps, "miou": score(module, part).miou, "clips": len(part)})
     return found
 
@@ -98,14 +103,13 @@ def convert(settings: ConvertSettings) -> None:
             f"expected the settings' '{settings.model.name}' of spec '{settings.model.spec}'"
         )
     require_data(settings.data)
-    folder = open_run(settings)
+    folder, device = open_run(settings), device_of(settings.device)
     spiking = network(settings, mask_channels(settings.data), settings.seed)
     load_shared(spiking, source.module.state_dict(), settings.source)
     train_clips, test = split(settings.data, "train"), split(settings.data, "test")
-    calibrate(
-        source.module, spiking, first_frames(train_clips, settings.calibrate.frames), settings.calibrate.percentile
-    )
-    direct = score(for_inference(spiking), test).miou
+    frames = moved(first_frames(train_clips, settings.calibrate.frames), device)
+    calibrate(placed(source.module, device), spiking, frames, settings.calibrate.percentile)
+    direct = score(placed(for_inference(spiking), device), test).miou
     try:
         seconds = train_network(settings, folder, spiking, f"convert {folder.name}")
     except Stopped:
@@ -123,20 +127,24 @@ def _report(
     seconds: float,
 ) -> None:
     spiking.eval()
-    test = split(settings.data, "test")
+    device, test = device_of(settings.device), split(settings.data, "test")
     deployed, reason = deploy(spiking, settings, folder)
+    exact = exactness(deployed, settings, folder, reason)
     trained = for_inference(spiking)
-    frames = first_frames(split(settings.data, "val"), settings.calibrate.frames)
-    write_distance(folder, layer_distance(for_inference(ann), trained, frames))
+    folded = placed(fold_network(trained), device)
+    placed(deployed, device)
+    placed(trained, device)
+    frames = moved(first_frames(split(settings.data, "val"), settings.calibrate.frames), device)
+    write_distance(folder, layer_distance(placed(for_inference(ann), device), trained, frames))
     metrics = {
         **facts(settings, spiking, seconds),
         **scores(settings, deployed),
         **found,
         "miou_trained": score(trained, test).miou,
-        "equal_counts": equal_counts(fold_network(trained), deployed, frames),
-        **exactness(deployed, settings, folder, reason),
+        "equal_counts": equal_counts(folded, deployed, frames),
+        **exact,
         "curve": curve(ann.graph.pruned(["mask"]), trained, settings, test),
     }
     write_json(folder / "metrics.json", metrics)
-    exact = "exact" if metrics["exact"] else "not exact"
-    print(f"{folder}: mIoU {metrics['miou']:.4f} deployed ({exact}), {metrics['miou_trained']:.4f} as trained")
+    word = "exact" if metrics["exact"] else "not exact"
+    print(f"{folder}: mIoU {metrics['miou']:.4f} deployed ({word}), {metrics['miou_trained']:.4f} as trained")

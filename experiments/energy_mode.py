@@ -17,6 +17,7 @@ from energy.account import Account, account
 from energy.columns import Counts
 from energy.report import compare, write
 from experiments.dataset import real_frames, split
+from experiments.device import device_of, moved, placed
 from experiments.errors import UserError
 from experiments.modes.energy import EnergySettings
 from experiments.network import Run, load_run
@@ -24,22 +25,23 @@ from experiments.progress import bars
 from experiments.run_folder import read_json
 
 
-def frames_of(run: Run, clips: int, progress: Progress) -> Iterator[dict[str, Tensor]]:
+def frames_of(run: Run, clips: int, device: torch.device, progress: Progress) -> Iterator[dict[str, Tensor]]:
     """The first test clips, one clip a batch, so that an interval is over clips."""
     data = split(run.settings.data, "test")
     count, frames = min(clips, len(data)), real_frames(data)
     task = progress.add_task(f"events of {run.folder.name}", total=count, note="")
     for clip in range(count):
         batch = data.frame_batch(torch.full((frames,), clip), torch.arange(frames))
-        yield {k: batch[k] for k in ("image", "logmel")}
+        yield moved({k: batch[k] for k in ("image", "logmel")}, device)
         progress.advance(task)
 
 
-def account_run(run: Run, clips: int, progress: Progress) -> Account:
+def account_run(run: Run, clips: int, device: torch.device, progress: Progress) -> Account:
     """Front end included: the log-mel costs both networks the same."""
     front = Counts(**front_end_cost())
     frames = real_frames(split(run.settings.data, "test"))
-    return account(run.deployed, frames_of(run, clips, progress), frames=frames, front_end=front, name=run.name)
+    network = placed(run.deployed, device)
+    return account(network, frames_of(run, clips, device, progress), frames=frames, front_end=front, name=run.name)
 
 
 def priced(settings: EnergySettings) -> tuple[list[dict[str, Any]], Path]:
@@ -53,7 +55,8 @@ def priced(settings: EnergySettings) -> tuple[list[dict[str, Any]], Path]:
         raise UserError(f"--runs begins with '{runs[0].name}' of mode '{mode}', expected a run of mode ann")
     mious = {r.name: read_json(r.folder / "metrics.json")["miou"] for r in runs}
     with bars() as progress:
-        accounts = {r.name: account_run(r, settings.clips, progress) for r in runs}
+        device = device_of(settings.device)
+        accounts = {r.name: account_run(r, settings.clips, device, progress) for r in runs}
     first, *rest = accounts
     rows = compare(accounts[first], {n: accounts[n] for n in rest}, mious, ann_name=first)
     out = Path(settings.out) if settings.out else runs[0].folder.parent

@@ -15,8 +15,9 @@ from avs.losses.masks import foreground_logit
 from avs.meter import ClassMeter, Meter
 from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.split import Split
+from experiments.device import moved
 from experiments.errors import UserError
-from graph.lower import Network
+from graph.lower import Network, where
 
 CHUNK = 50
 COUNTERFACTUALS = ("other", "swap", "mute")
@@ -35,13 +36,14 @@ def predict(module: Network, batch: dict[str, Tensor]) -> Tensor:
     return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
-def frame_batches(clips: Split) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Every frame of a split in order: (clip index [B], batch)."""
+def frame_batches(clips: Split, device: torch.device) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Every frame of a split in order: (clip index [B], batch), on the device."""
     frames = clips.frames_per_clip
     clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
     frame_idx = torch.arange(frames).repeat(len(clips))
     for rows in torch.arange(len(clip_idx)).split(max(1, CHUNK // frames) * frames):
-        yield clip_idx[rows], clips.frame_batch(clip_idx[rows], frame_idx[rows])
+        batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
+        yield clip_idx[rows].to(device), moved(batch, device)
 
 
 @torch.no_grad()
@@ -49,8 +51,9 @@ def score(module: Network, clips: Split, meters: Sequence[Meter] = ()) -> Scores
     """Frame-mean IoU and order-independent F of the foreground over all frames of the split that have a true mask;
     ``meters`` see every frame."""
     module.eval()
-    ious, owners, fscore = [], [], FMeasure()
-    for clip_idx, batch in frame_batches(clips):
+    device = where(module)
+    ious, owners, fscore = [], [], FMeasure().to(device)
+    for clip_idx, batch in frame_batches(clips, device):
         predicted, scored = predict(module, batch), batch["labelled"]
         for meter in meters:
             meter.update(clip_idx, predicted, batch)
@@ -61,7 +64,7 @@ def score(module: Network, clips: Split, meters: Sequence[Meter] = ()) -> Scores
         owners.append(clip_idx[scored])
         fscore.update(logits, target)
     per_frame = torch.cat(ious)
-    per_clip = clip_iou(per_frame, torch.cat(owners), len(clips))
+    per_clip = clip_iou(per_frame, torch.cat(owners), len(clips)).cpu()
     return Scores(miou=float(per_frame.mean()), fscore=float(fscore.compute()), per_clip=per_clip)
 
 
@@ -69,12 +72,13 @@ def score(module: Network, clips: Split, meters: Sequence[Meter] = ()) -> Scores
 def counterfactual(module: Network, clips: Clips, kind: str, *, seed: int = 0) -> float:
     """mIoU under another sound; the donor list depends on the seed alone."""
     module.eval()
+    device = where(module)
     listed = donors(clips, kind, seed)
     ious = []
     for clip_idx in listed.clip_idx.unique().split(max(1, CHUNK // clips.frames_per_clip)):
         batch, rows, places = counterfactual_clips(clips, listed, clip_idx)
-        logits = foreground_logit(predict(module, batch))[places]
-        ious.append(mask_iou(logits, (listed.masks[rows] > 0).long()))
+        logits = foreground_logit(predict(module, moved(batch, device)))[places.to(device)]
+        ious.append(mask_iou(logits, (listed.masks[rows] > 0).long().to(device)))
     return float(torch.cat(ious).mean())
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from common.files import write_whole
 from experiments.dataset import real_frames, split
+from experiments.device import device_of, moved, placed
 from experiments.errors import UserError
 from experiments.modes.rates import RatesSettings
 from experiments.network import load_run
@@ -20,10 +21,10 @@ from graph.lower import observe
 from graph.ops import Firing
 
 
-def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
+def site_rates(name: str, clips: int, device: torch.device) -> list[tuple[str, float, float]]:
     """(site, mean |count| per neuron and step, share of neurons silent) over frames of the test split."""
     run = load_run(name)
-    module = run.deployed
+    module = placed(run.deployed, device)
     sites = [n for n, v in module.graph.nodes.items() if isinstance(v.op, Firing) and v.op.site is not None]
     if not sites:
         raise UserError(f"run '{name}' has no spiking site, expected a run of mode snn or convert")
@@ -41,12 +42,12 @@ def site_rates(name: str, clips: int) -> list[tuple[str, float, float]]:
 
     for clip in range(min(clips, len(data))):
         batch = data.frame_batch(torch.full((frames,), clip), torch.arange(frames))
-        observe(module, {k: batch[k] for k in ("image", "logmel")}, see)
+        observe(module, moved({k: batch[k] for k in ("image", "logmel")}, device), see)
     return [(s.removeprefix("sites."), total[s] / size[s], silent[s] / size[s]) for s in sites]
 
 
 def rates(settings: RatesSettings) -> None:
-    found = site_rates(settings.run, settings.clips)
+    found = site_rates(settings.run, settings.clips, device_of(settings.device))
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["site", "mean_count", "silent_share"])

@@ -10,6 +10,7 @@ from common.files import write_whole
 from experiments.config_file import dump, load
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
+from experiments.device import device_of, placed
 from experiments.errors import UserError
 from experiments.evaluate import all_scores, score
 from experiments.initial import initialise
@@ -92,6 +93,7 @@ def facts(settings: RunSettings, module: Network, seconds: float) -> dict[str, A
 
 def scores(settings: RunSettings, module: Network) -> dict[str, Any]:
     """Validation chooses, test is reported; both are written so that nobody has to choose on the latter."""
+    module = placed(module, device_of(settings.device))
     test = split(settings.data, "test")
     found = all_scores(module, test, mask_channels(settings.data))
     found["miou_val"] = score(module, split(settings.data, "val")).miou

@@ -27,6 +27,7 @@ from avs.split import Split
 from common.files import write_whole
 from experiments import checkpoint
 from experiments.dataset import steps_per_epoch, training_order
+from experiments.device import device_of, moved
 from experiments.freezing import freeze
 from experiments.host_memory import keep_freed_memory
 from experiments.model import model_spec
@@ -102,8 +103,10 @@ class Trainer:
         epoch = steps_per_epoch(self.clips, train.batch, self.window)
         self.frozen, self.thaw = model_spec(self.settings.model).frozen, train.freeze_epochs * epoch
         self.total = train.epochs * epoch
-        self.fabric = Fabric(accelerator=self.settings.device, devices=1)
-        nn.Module.to(self.module, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = device_of(self.settings.device)
+        devices: Any = 1 if self.device.index is None else [self.device.index]
+        self.fabric = Fabric(accelerator=self.device.type, devices=devices)
+        nn.Module.to(self.module, self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.information = self._information()
         self.modules = [self.module, *([self.information] if self.information else [])]
         self.optimizer = torch.optim.AdamW(parameter_groups(self.modules, train), lr=train.lr, fused=True)
@@ -118,7 +121,8 @@ class Trainer:
             return None
         graph = self.module.graph
         shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
-        return information.term(chosen.estimator, shapes, level=chosen.level, bank_size=chosen.bank)
+        term = information.term(chosen.estimator, shapes, level=chosen.level, bank_size=chosen.bank)
+        return term.to(self.device)
 
     def _freeze(self) -> None:
         still = ("backbone",) if self.step < self.thaw else ()
@@ -133,6 +137,8 @@ class Trainer:
         checkpoint.restore_named(self.optimizer, self.names, state["optimizer"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["torch"])
+        if self.device.type == "cuda" and state.get("cuda") is not None:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self) -> None:
@@ -143,6 +149,7 @@ class Trainer:
                 "optimizer": checkpoint.named_state(self.optimizer, self.names),
                 "generator": self.generator.get_state(),
                 "torch": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
                 "step": self.step,
                 "seconds": self.seconds,
             },
@@ -175,12 +182,12 @@ class Trainer:
         log = _Log(self.folder, self.step)
         try:
             for clip_idx, frame_idx in self._batches():
-                batch = self.fabric.to_device(self.clips.frame_batch(clip_idx, frame_idx))
+                batch = moved(self.clips.frame_batch(clip_idx, frame_idx), self.device)
                 if isinstance(self.settings, AnnSettings) and self.settings.deaf:
                     batch["logmel"] = batch["logmel"].roll(self.window, 0)
                 if self.step == self.thaw:
                     self._freeze()
-                self._update(batch, clip_idx)
+                self._update(batch, clip_idx.to(self.device))
                 self.seconds = time.perf_counter() - started
                 self.step += 1
                 if self.step % train.log_every == 0 or self.step == self.total:

@@ -40,8 +40,8 @@ class PairsOfClips:
     def _flush(self) -> None:
         if self.waiting:
             logits, target = (torch.cat(part) for part in zip(*self.waiting, strict=True))
-            self.iou.update(logits.cpu(), target.cpu())
-            self.fscore.update(logits.cpu(), target.cpu())
+            for metric in (self.iou, self.fscore):
+                metric.to(logits.device).update(logits, target)
         self.waiting = []
 
     def compute(self) -> dict[str, float]:
@@ -56,10 +56,10 @@ class SeventyOne:
         self.real, self.padded = SemanticIoU(CLASSES), SemanticIoU(CLASSES)
 
     def update(self, clip_idx: Tensor, logits: Tensor, batch: dict[str, Tensor]) -> None:
-        logits, target, scored = logits.cpu(), batch["mask"].cpu(), batch["labelled"].cpu()
-        self.real.update(logits, target, scored)
+        target, scored = batch["mask"], batch["labelled"]
+        self.real.to(logits.device).update(logits, target, scored)
         # Logits of padding are set to 0, whose arg-max is class 0, and so is its mask.
-        self.padded.update(logits * scored[:, None, None, None], target)
+        self.padded.to(logits.device).update(logits * scored[:, None, None, None], target)
 
     def compute(self) -> dict[str, float]:
         scores: dict[str, float] = {}

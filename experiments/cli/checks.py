@@ -11,6 +11,7 @@ from torch.cuda import is_available
 from experiments.cli import network
 from experiments.cli.keys import settings_of
 from experiments.datasets import DATASETS
+from experiments.device import check
 from experiments.errors import UserError, unknown
 from experiments.limits import described
 from experiments.modes import MODES
@@ -38,10 +39,11 @@ def values(settings: Any) -> None:
         # Also refuses nan, which is neither.
         if bounds is not None and not bounds[0] <= value <= bounds[1]:
             raise UserError(f"{key} is {value}, expected {described(bounds)}")
+    if hasattr(settings, "device"):
+        check(settings.device)
     if isinstance(settings, RunSettings):
         _data(settings)
         network.network(settings)
-        _device(settings.device)
 
 
 def seen(settings: RunSettings) -> int:
@@ -78,18 +80,13 @@ def complete(settings: Any) -> Any:
     return replace(settings, data=replace(settings.data, image=seen(settings)))
 
 
-def _device(device: str) -> None:
-    kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (":" in device and not index.isdigit()):
-        raise unknown("device", device, ("cpu", "cuda", "cuda:0"))
-
-
 def machine(settings: Any) -> None:
     """What this machine has not got."""
+    device = getattr(settings, "device", "cpu")
+    if device.startswith("cuda") and not is_available():
+        raise UserError(f"device is '{device}', but torch finds no CUDA device here, expected 'cpu' or 'auto'")
     if not isinstance(settings, RunSettings):
         return
-    if settings.device.startswith("cuda") and not is_available():
-        raise UserError(f"device is '{settings.device}', but torch finds no CUDA device here, expected 'cpu'")
     cores = os.cpu_count() or 1
     if settings.train.threads > cores:
         raise UserError(f"train.threads is {settings.train.threads}, expected 1 to {cores}, the cores of this machine")

@@ -32,6 +32,8 @@ def not_built() -> list[str]:
 def run(settings: Any) -> None:
     """Asks for the kernels first, before anything is written: a wrong word in the environment is then a sentence."""
     # A wrong word on the command line should not wait for the kernels to load.
+    import torch
+
     from kernels.kept import CompileError
     from kernels.selection import BACKEND_OF, selection
 
@@ -40,6 +42,8 @@ def run(settings: Any) -> None:
             selection(device)
     except ValueError as error:
         raise UserError(str(error)) from error
+    # A GPU convolves in 19 bits unless told otherwise, and a count near its threshold would then be another one.
+    torch.backends.cudnn.allow_tf32 = False
     try:
         MODES[settings.mode].run(settings)
     except CompileError as error:

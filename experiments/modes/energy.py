@@ -15,6 +15,7 @@ class EnergySettings:
     mode: str = "energy"
     runs: tuple[str, ...] = ()
     clips: int = within(40, least=1)
+    device: str = "cpu"
     out: str = ""
 
 

@@ -13,6 +13,7 @@ class RatesSettings:
     mode: str = "rates"
     run: str = ""
     clips: int = within(20, least=1)
+    device: str = "cpu"
     out: str = ""
 
 

@@ -39,6 +39,11 @@ def put(owner: nn.Module, path: str, part: nn.Module | nn.Parameter) -> None:
         owner.add_module(leaf, part)
 
 
+def where(module: nn.Module) -> torch.device:
+    """Where a module's numbers lie: a batch for it has to be there."""
+    return next((t.device for t in (*module.parameters(), *module.buffers())), torch.device("cpu"))
+
+
 class Scope(nn.Module):
     """Modules below a name, and the code that runs them; ``code`` is its source."""
 
@@ -88,6 +93,10 @@ class Network(Scope):
             return self.calls[name]
         owner, _, leaf = self.graph[name].weights.rpartition(".")
         return getattr(self.get_submodule(owner), leaf)
+
+    @property
+    def device(self) -> torch.device:
+        return where(self)
 
     def unit(self, unit: Unit) -> Tensor | float:
         value: Tensor | float = unit.factor
@@ -155,6 +164,7 @@ class Network(Scope):
         was_training, side = self.training, self.graph["image"].shape[-1]
         self.eval()
         try:
-            return self(**self.task.prepared(image, sound, side))["mask"]  # type: ignore[no-any-return]
+            inputs = self.task.prepared(image, sound, side)
+            return self(**{k: v.to(self.device) for k, v in inputs.items()})["mask"]  # type: ignore[no-any-return]
         finally:
             self.train(was_training)

@@ -94,7 +94,7 @@ def test_the_first_columns():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("lfi", "the first word is 'lfi', expected one of lif, deform, model; nearest: 'lif'"),
+        ("lfi", "the first word is 'lfi', expected one of lif, deform, full, model; nearest: 'lif'"),
         ("lif --device gpu", "--device is 'gpu', expected one of cpu, cuda"),
         ("lif --dtype float23", "nearest: 'float32'"),
         ("lif --neurons many", "found 'many', expected a whole number"),

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from experiments.errors import UserError, unknown
 from kernels import cpu_backend
-from tools.bench import deform, lif, lif_affine, model
+from tools.bench import deform, full, lif, lif_affine, model
 from tools.bench.contest import Options
 from tools.bench.rows import FAILED, Row, table, write
 from tools.results import FOLDER, provenance
@@ -63,6 +63,11 @@ OPS = {
         takes=("dtype", "steps", "neurons"),
     ),
     "deform": Op(run=_by_contests(deform), defaults={"cpu": _CPU, "cuda": _GPU}, takes=("dtype",)),
+    "full": Op(
+        run=full.rows,
+        defaults={"cpu": replace(_CPU, repeats=3), "cuda": replace(_GPU, dtypes=(torch.float32, torch.bfloat16))},
+        takes=("dtype",),
+    ),
     "model": Op(
         run=model.rows,
         defaults={"cpu": replace(_CPU, threads=(1, 2)), "cuda": replace(_GPU, dtypes=(torch.float32,))},
