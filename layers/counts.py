@@ -1,6 +1,7 @@
 """Weighted sums of counts: y = (W unit) n + b, where n are whole numbers and ``unit`` is what one of them is worth.
 
-For the backward pass n is kept in bytes, a quarter of its floats; with V = W unit and G the gradient of V,
+For the backward pass n is kept in bytes, a quarter of its floats; with V = W unit and G the gradient of V, in the type
+of dy (under ``torch.autocast`` 16 bits, whatever n and W have),
 
     dW = unit G,   dunit = sum(G W),   dn = V^T dy.
 
@@ -35,6 +36,7 @@ def shares(by_worth: Tensor | None, weight: Tensor, unit: Tensor | None) -> tupl
     """Gradients of weight and unit, from that of their product."""
     if by_worth is None or unit is None:
         return by_worth, None
+    by_worth = by_worth.to(weight.dtype)
     return by_worth * unit, torch.dot(by_worth.flatten(), weight.flatten()).reshape(unit.shape)
 
 
@@ -54,7 +56,7 @@ class ConvOfCounts(torch.autograd.Function):
         product = worth(weight, unit)
         ctx.save_for_backward(n.to(torch.int8), product, weight, unit)
         ctx.form = (stride, padding, dilation, False, (0, 0), groups)
-        ctx.dtype, ctx.sizes = n.dtype, None if bias is None else list(bias.shape)
+        ctx.sizes = None if bias is None else list(bias.shape)
         return F.conv2d(n, product, bias, stride, padding, dilation, groups)
 
     @staticmethod
@@ -63,7 +65,8 @@ class ConvOfCounts(torch.autograd.Function):
         n, product, weight, unit = ctx.saved_tensors
         by_n, by_weight, by_unit, by_bias = ctx.needs_input_grad[:4]
         wanted = [by_n, by_weight or by_unit, by_bias]
-        found = torch.ops.aten.convolution_backward(grad, n.to(ctx.dtype), product, ctx.sizes, *ctx.form, wanted)
+        n, product = n.to(grad.dtype), product.to(grad.dtype)
+        found = torch.ops.aten.convolution_backward(grad, n, product, ctx.sizes, *ctx.form, wanted)
         return (found[0], *shares(found[1], weight, unit), found[2], None, None, None, None)
 
 
@@ -72,7 +75,6 @@ class LinearOfCounts(torch.autograd.Function):
     def forward(ctx: Any, n: Tensor, weight: Tensor, unit: Tensor | None, bias: Tensor | None) -> Tensor:
         product = worth(weight, unit)
         ctx.save_for_backward(n.to(torch.int8), product, weight, unit)
-        ctx.dtype = n.dtype
         return F.linear(n, product, bias)
 
     @staticmethod
@@ -81,8 +83,8 @@ class LinearOfCounts(torch.autograd.Function):
         n, product, weight, unit = ctx.saved_tensors
         by_n, by_weight, by_unit, by_bias = ctx.needs_input_grad[:4]
         rows = grad.reshape(-1, grad.shape[-1])
-        total = rows.t() @ n.reshape(-1, n.shape[-1]).to(ctx.dtype) if by_weight or by_unit else None
-        first = grad @ product if by_n else None
+        total = rows.t() @ n.reshape(-1, n.shape[-1]).to(grad.dtype) if by_weight or by_unit else None
+        first = grad @ product.to(grad.dtype) if by_n else None
         return (first, *shares(total, weight, unit), rows.sum(0) if by_bias else None)
 
 

@@ -156,3 +156,24 @@ def test_exported():
         with torch.set_grad_enabled(grad):
             program = torch.export.export(model, (n,))
             torch.testing.assert_close(program.module()(n), model(n))
+
+
+@pytest.mark.parametrize("unit", [False, True])
+def test_sixteen_bits_beside_single_precision(unit):
+    """Under autocast dy has 16 bits, n and W have not: gradients are those of the plain functions under it."""
+    n, scale = counts(3, 6, 9, 7), torch.tensor(0.5) if unit else None
+    for weight, mine, plain in (
+        (numbers(5, 6, 3, 3), conv_of_counts, F.conv2d),
+        (numbers(5, 7), linear_of_counts, F.linear),
+    ):
+        gradients = []
+        for run in (mine, plain):
+            given = [t for t in leaves(n, weight, scale) if t is not None]
+            whole = given[1:] if run is mine else [given[1] * given[2] if unit else given[1]]
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                out = run(given[0], *whole)
+            assert out.dtype == torch.bfloat16
+            gradients.append(torch.autograd.grad(out.float().square().sum(), given))
+        for a, b in zip(*gradients, strict=True):
+            assert a.dtype == b.dtype == torch.float32
+            torch.testing.assert_close(a, b, rtol=2e-2, atol=2e-2 * float(b.abs().max()))

@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,14 +30,12 @@ WIDTH = 180  # of a table that goes to a file
 Say = Callable[[str], object]
 
 
-def _by_contests(*modules: object) -> Callable[[Options, Say], list[Row]]:
-    def run(options: Options, say: Say) -> list[Row]:
-        rows: list[Row] = []
+def _by_contests(*modules: object) -> Callable[[Options, Say], Iterator[Row]]:
+    def run(options: Options, say: Say) -> Iterator[Row]:
         for module in modules:
             for contest in module.contests(options):  # type: ignore[attr-defined]
                 say(f"{contest.case}, {contest.peer}")
-                rows += contest.rows(options)
-        return rows
+                yield from contest.rows(options)
 
     return run
 
@@ -46,7 +44,7 @@ def _by_contests(*modules: object) -> Callable[[Options, Say], list[Row]]:
 class Op:
     """``defaults``: by device. ``takes``: options besides those of every op."""
 
-    run: Callable[[Options, Say], list[Row]]
+    run: Callable[[Options, Say], Iterator[Row]]
     defaults: dict[str, Options]
     takes: tuple[str, ...] = ()
 
@@ -98,6 +96,7 @@ def parser() -> Parser:
     reader.add_argument("--repeats", type=_count, help="of every sample; default 7")
     reader.add_argument("--threads", type=_count, nargs="+", help="of the CPU; several for model only")
     reader.add_argument("--only", help="rows that have this in their case, dtype or peer")
+    reader.add_argument("--without", help="leave out rows that have this there")
     reader.add_argument("--dtype", nargs="+", help=", ".join(DTYPES))
     reader.add_argument("--steps", type=_count, nargs="+", help="T")
     reader.add_argument("--neurons", type=_count, nargs="+", help="of one step; 1e6 is understood")
@@ -128,6 +127,7 @@ def options_of(words: Sequence[str]) -> tuple[str, Options, Path]:
         "repeats": asked.repeats,
         "threads": tuple(asked.threads or ()),
         "only": asked.only,
+        "without": asked.without,
         "dtypes": tuple(DTYPES[word] for word in asked.dtype or ()),
         "steps": tuple(asked.steps or ()),
         "neurons": tuple(asked.neurons or ()),
@@ -160,6 +160,22 @@ def stamp(options: Options, words: Sequence[str]) -> dict[str, object]:
     }
 
 
+def _kept_rows(name: str, options: Options, path: Path, origin: dict[str, object], console: Console) -> list[Row]:
+    """The rows, each in the file as soon as it is there: a benchmark that is ended early has lost nothing."""
+    before, cudnn, rows = torch.get_num_threads(), torch.backends.cudnn.allow_tf32, list[Row]()
+    torch.set_num_threads(options.threads[0])
+    torch.backends.cudnn.allow_tf32 = False  # float32 is meant where it is said
+    try:
+        with console.status(name) as status:
+            for row in OPS[name].run(options, lambda what: status.update(f"{name}: {what}")):
+                rows.append(row)
+                write(path, rows, origin)
+    finally:
+        torch.set_num_threads(before)
+        torch.backends.cudnn.allow_tf32 = cudnn
+    return rows
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console()
@@ -167,20 +183,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         console = Console(width=WIDTH)
     try:
         name, options, path = options_of(words)
-        before = torch.get_num_threads()
-        torch.set_num_threads(options.threads[0])
-        try:
-            with console.status(name) as status:
-                rows = OPS[name].run(options, lambda what: status.update(f"{name}: {what}"))
-        finally:
-            torch.set_num_threads(before)
+        origin = stamp(options, words)
+        rows = _kept_rows(name, options, path, origin, console)
         if not rows:
             raise UserError(f"--only is '{options.only}', which is in no row of '{name}', expected a part of one")
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    origin = stamp(options, words)
     console.print(table(rows, f"{name}, {origin['device']}, threads: {origin['threads']}, median (fastest - slowest)"))
-    write(path, rows, origin)
     console.print(f"written: {path}")
     return 1 if any(row.status == FAILED for row in rows) else 0

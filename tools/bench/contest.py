@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from tools.bench.parity import Function, Tolerance, Work, disagreement
-from tools.bench.rows import ABSENT, DIFFERS, FAILED, Row
+from tools.bench.rows import ABSENT, BROKEN, DIFFERS, FAILED, Row
 from tools.bench.timing import Times, copier, interleaved
 
 PASSES = ("forward", "forward+backward")
@@ -17,7 +17,8 @@ PASSES = ("forward", "forward+backward")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line asked for. ``only``: a part of "case, pass, dtype, peer"."""
+    """What the command line asked for. ``only`` and ``without``: a part of "case, pass, dtype,
+    peer" of the rows that are wanted, and of those that are not."""
 
     device: str = "cpu"
     dtypes: tuple[torch.dtype, ...] = (torch.float32,)
@@ -26,6 +27,10 @@ class Options:
     threads: tuple[int, ...] = (1,)
     repeats: int = 7
     only: str = ""
+    without: str = ""
+
+    def want(self, row: str) -> bool:
+        return self.only in row and not (self.without and self.without in row)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +71,7 @@ class Contest:
     def rows(self, options: Options) -> list[Row]:
         """One a pass; none if ``only`` leaves none."""
         drafts = {name: self.row(name, options.device) for name in PASSES}
-        wanted = {n: r for n, r in drafts.items() if options.only in f"{r.case}, {r.dtype}, {r.peer}"}
+        wanted = {n: r for n, r in drafts.items() if options.want(f"{r.case}, {r.dtype}, {r.peer}")}
         if not wanted:
             return []
         work = self.work()
@@ -74,10 +79,12 @@ class Contest:
         if refusal is None and self.absent:
             refusal = (ABSENT, self.absent)
         if refusal is None:
-            rival = self.rival()
-            expected = work.outcome(self.reference)
-            off = disagreement(work.outcome(rival), expected, self.tolerance)
-            refusal = (DIFFERS, off) if off else None
+            rival, expected = self.rival(), work.outcome(self.reference)
+            try:
+                off = disagreement(work.outcome(rival), expected, self.tolerance)
+                refusal = (DIFFERS, off) if off else None
+            except Exception as error:  # others' code may fail in any way; the next row is still measured
+                refusal = (BROKEN, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
         if refusal is not None:
             return [replace(row, status=refusal[0], note=refusal[1]) for row in wanted.values()]
         return [self._timed(row, name, work, rival, options) for name, row in wanted.items()]

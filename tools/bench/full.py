@@ -7,7 +7,7 @@ already. ``ours``: this form, ``peer``: the ANN of the same family; ``note``: fr
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -85,8 +85,7 @@ def _timed(step: Action, options: Options) -> tuple[Times, float]:
     return times, _peak(options.device)
 
 
-def rows(options: Options, say: Callable[[str], object]) -> list[Row]:
-    results: list[Row] = []
+def rows(options: Options, say: Callable[[str], object]) -> Iterator[Row]:
     for family, spec in NETWORKS:
         plain = build(family, spec).pruned(["mask"])
         frames = frames_of(plain, options.device)
@@ -95,12 +94,11 @@ def rows(options: Options, say: Callable[[str], object]) -> list[Row]:
             for form, (spikes, dialect) in FORMS.items():
                 case = f"{family} {spec}, {form}, training step of {frames} frames"
                 row = Row(op="full", case=case, device=options.device, dtype=word, peer="ANN")
-                if options.only not in f"{case}, {word}":
+                if not options.want(f"{case}, {word}"):
                     continue
                 say(f"{case}, {word}")
                 graph = plain if spikes is None else spikify(plain, spikes)
                 times, peak = _timed(stepper(graph, dialect, frames, options.device, dtype), options)
                 real = times if spikes is None else real
                 note = f"{1e3 * frames / times.median:.3g} frames/s, peak {peak:.3g} GiB"
-                results.append(replace(with_times(row, times, real), note=note))
-    return results
+                yield replace(with_times(row, times, real), note=note)

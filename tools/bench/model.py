@@ -138,7 +138,7 @@ def _training(name: str, form: Form, options: Options) -> list[Row]:
         (n, Row(op="model", case=f"{word}, {n} threads", device=options.device, dtype="float32", peer=WITHOUT))
         for n in options.threads
     ]
-    wanted = [(n, row) for n, row in drafts if options.only in f"{row.case}, {row.peer}"]
+    wanted = [(n, row) for n, row in drafts if options.want(f"{row.case}, {row.peer}")]
     if not wanted:
         return []
     batch = batch_of(FRAMES, options.device)
@@ -163,7 +163,7 @@ def _training(name: str, form: Form, options: Options) -> list[Row]:
 
 def _accounting(name: str, form: Form, options: Options) -> list[Row]:
     row = Row(op="model", case=f"{name}, accounting a frame, 1 threads", device="cpu", dtype="float32", peer="")
-    if not form.accounted or options.device != "cpu" or options.only not in row.case:
+    if not form.accounted or options.device != "cpu" or not options.want(row.case):
         return []
     torch.set_num_threads(1)
     folded = fold_network(lowered(form, BACKEND_OF["cpu"], "cpu").eval())
@@ -171,9 +171,8 @@ def _accounting(name: str, form: Form, options: Options) -> list[Row]:
     return [with_times(row, times)]
 
 
-def rows(options: Options, say: Callable[[str], object]) -> list[Row]:
-    results: list[Row] = []
+def rows(options: Options, say: Callable[[str], object]) -> Iterator[Row]:
     for name, form in FORMS.items():
         say(name)
-        results += _training(name, form, options) + _accounting(name, form, options)
-    return results
+        yield from _training(name, form, options)
+        yield from _accounting(name, form, options)

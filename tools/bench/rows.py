@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-OK, FAILED, DIFFERS, ABSENT = "ok", "parity failed", "differs", "not installed"
-STATES = (OK, FAILED, DIFFERS, ABSENT)
+OK, FAILED, DIFFERS, ABSENT, BROKEN = "ok", "parity failed", "differs", "not installed", "does not run"
+STATES = (OK, FAILED, DIFFERS, ABSENT, BROKEN)
 
 
 @dataclass(frozen=True, kw_only=True)
