@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from torch import Tensor
 
@@ -14,3 +15,9 @@ def packed(args: Sequence[object]) -> bytes:
     """A tensor is a pointer, None a null pointer, an int a ``long long``, a float a ``float``."""
     values = [0 if a is None else a.data_ptr() if isinstance(a, Tensor) else a for a in args]
     return struct.pack("=" + "".join(SLOT[type(v)] for v in values), *values)
+
+
+@cache
+def pointers(count: int) -> Callable[..., bytes]:
+    """Packs so many addresses, 0 for none."""
+    return struct.Struct(f"={count}q").pack

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from common.files import write_whole
-from kernels.arguments import packed
+from kernels.arguments import packed, pointers
 from kernels.kept import CompileError, cache_folder
 from kernels.source import Build, text_of
 
@@ -117,3 +117,14 @@ def launch(
 ) -> None:
     """Run ``kernel`` over ``grid`` blocks of ``block`` threads, on as many OpenMP threads as torch uses."""
     _entry(what, kernel)(*grid, block, 1, 1, torch.get_num_threads(), packed(args))
+
+
+def prepared(
+    what: Build, kernel: str, grid: tuple[int, int, int], block: int, numbers: Sequence[float], device: torch.device
+) -> Callable[..., None]:
+    entry, sizes, last, threads = _entry(what, kernel), (*grid, block, 1, 1), packed(numbers), torch.get_num_threads
+
+    def run(*addresses: int) -> None:
+        entry(*sizes, threads(), pointers(len(addresses))(*addresses) + last)
+
+    return run

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from kernels import nvrtc
-from kernels.arguments import packed
+from kernels.arguments import packed, pointers
 from kernels.source import Build
 
 SLOT_BYTES = 8
@@ -85,9 +85,8 @@ class Frame:
         self.pointers = (ctypes.c_void_p * count)(*(self.start + n * SLOT_BYTES for n in range(count)))
         self.address = ctypes.addressof(self.pointers)
 
-    def fill(self, args: Sequence[object]) -> int:
+    def fill(self, block: bytes) -> int:
         """Where the pointers are. The driver copies what they point to before the launch returns."""
-        block = packed(args)
         ctypes.memmove(self.start, block, len(block))
         return self.address
 
@@ -122,9 +121,13 @@ def _launch(
     what: Build, kernel: str, grid: tuple[int, int, int], block: int, args: Sequence[object], device: int
 ) -> None:
     enter(device)
-    loaded = entry(what, kernel, device)
+    _send(entry(what, kernel, device), grid, block, packed(args), device)
+
+
+def _send(loaded: Entry, grid: tuple[int, int, int], block: int, arguments: bytes, device: int) -> None:
     stream = torch._C._cuda_getCurrentRawStream(device)  # current_stream() would make an object of it
-    loaded.launch(loaded.pointer, *grid, block, 1, 1, 0, stream, frame(len(args)).fill(args), 0)
+    place = frame(len(arguments) // SLOT_BYTES).fill(arguments)
+    loaded.launch(loaded.pointer, *grid, block, 1, 1, 0, stream, place, 0)
 
 
 def launch(
@@ -140,3 +143,29 @@ def launch(
     else:
         with torch.cuda.device(index):
             _launch(what, kernel, grid, block, args, index)
+
+
+def prepared(
+    what: Build, kernel: str, grid: tuple[int, int, int], block: int, numbers: Sequence[float], device: torch.device
+) -> Callable[..., None]:
+    index = torch.cuda.current_device() if device.index is None else device.index
+    last = packed(numbers)
+
+    @cache
+    def loaded() -> Entry:
+        return entry(what, kernel, index)
+
+    def send(addresses: tuple[int, ...]) -> None:
+        enter(index)
+        _send(loaded(), grid, block, pointers(len(addresses))(*addresses) + last, index)
+
+    def run(*addresses: int) -> None:
+        if 0 in grid:
+            return
+        if torch.cuda.current_device() == index:
+            send(addresses)
+        else:
+            with torch.cuda.device(index):
+                send(addresses)
+
+    return run

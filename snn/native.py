@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from graph.neuron import Neuron
 from kernels.dynamics import Dynamics
-from kernels.lif_ops import lif, lif_with_membrane
+from kernels.flat_ops import neurons
+from kernels.lif_ops import lif_with_membrane
 from layers.native import compiled_on, named, runs
 from layers.neurons import Neurons
 from layers.normed import is_fused, normed_counts, normed_step
@@ -53,8 +54,8 @@ class NativeNeurons(TorchNeurons):
             return super().sequence(x, unit_step, norm)
         if is_fused(norm):
             return normed_counts(x, norm, unit_step, self.constants, self.steps, self.rate())
-        x = (x if norm is None else norm(x)).unflatten(0, (self.steps, -1))
-        return lif(x, self.constants, rate=self.rate(), step=unit_step).flatten(0, 1)
+        x = x if norm is None else norm(x)
+        return neurons(x, self.constants, self.steps, step=unit_step, rate=self.rate())
 
     def step(
         self, x: Tensor, state: Tensor, unit_step: Tensor | None = None, norm: nn.Module | None = None

@@ -11,9 +11,11 @@ from functools import partial
 import torch
 
 from kernels.dynamics import Dynamics
+from kernels.flat_ops import neurons as neurons_of
 from kernels.launch import launch
 from kernels.layout import Cut
 from kernels.lif_form import Form
+from kernels.normed import Running
 from kernels.normed_ops import normed_lif
 from kernels.ops import lif, lif_op
 from layers.deform_kernel import deform_additions, deform_sample_counts, deform_sample_kernel
@@ -40,15 +42,17 @@ def neurons() -> None:
 def normed_neurons() -> None:
     """Channels-first, channels-last with an odd tail of rows, and tokens; a batch's statistics and given ones."""
     counts = Dynamics(kind="ilif", rate=0.5, levels=4)
-    for channel, x in ((2, torch.randn(4, 3, 5, 7, 3)), (2, torch.randn(12, 5, 7, 3)), (3, torch.randn(4, 3, 7, 5))):
-        if x.ndim == 4 and channel == 2:
-            x = x.to(memory_format=torch.channels_last).unflatten(0, (4, 3))
+    images, tokens = torch.randn(12, 5, 7, 3), torch.randn(12, 7, 5)
+    for channel, x in ((1, images), (1, images.to(memory_format=torch.channels_last)), (2, tokens)):
         x, step = x.requires_grad_(), torch.tensor(0.7, requires_grad=True)
         weight, bias = torch.rand(2, 5).requires_grad_().unbind(0)
         given = {"weight": weight, "bias": bias, "eps": 1e-5, "channel": channel, "step": step}
-        n, numbers = normed_lif(x, counts, **given)
-        torch.autograd.grad(n.sum(), (x, weight, bias, step))
-        normed_lif(x, counts, **given, mean=numbers[0], var=numbers[1])
+        running = Running(mean=torch.zeros(5), var=torch.ones(5), tracked=torch.tensor(0), momentum=0.1)
+        for steps in (4, 12):
+            n = normed_lif(x, counts, steps, **given, running=running)
+            torch.autograd.grad(n.sum(), (x, weight, bias, step))
+        normed_lif(x, counts, 4, **given, mean=running.mean, var=running.var)
+        torch.autograd.grad(neurons_of(x, counts, 4, step=step).sum(), (x, step))
 
 
 def sampling() -> None:

@@ -131,14 +131,14 @@ def test_sixteen_bits(dtype):
 
 def test_the_operator_keeps_its_contract():
     norm, x = norm_and_input("channels last", 4)
-    x = x.unflatten(0, (4, -1)).requires_grad_()
+    x = x.requires_grad_()
     weight, bias = norm.weight, norm.bias
     step, rate = torch.tensor(0.3, requires_grad=True), torch.tensor(0.4, requires_grad=True)
     text = dynamics(LIF).text
     for mean, var in ((None, None), (norm.running_mean, norm.running_var)):
-        torch.library.opcheck(normed_lif_op, (x, weight, bias, mean, var, step, rate, text, 2, 1e-5))
+        torch.library.opcheck(normed_lif_op, (x, weight, bias, mean, var, step, rate, text, 4, 1, 1e-5))
     numbers = torch.rand(5, 16) + 0.5
-    plain = (torch.randn_like(x), x.detach(), numbers, step.detach(), None, text, 2, True)
+    plain = (torch.randn_like(x), x.detach(), numbers, step.detach(), None, text, 4, 1, 1e-5, True)
     torch.library.opcheck(normed_lif_backward_op, plain)
 
 
@@ -154,8 +154,11 @@ def test_compiled_in_one_graph():
 
         loss = (torch.compile(run, fullgraph=True, backend="aot_eager") if compiled else run)(leaf, step)
         grads = torch.autograd.grad(loss, [leaf, step, *own.parameters()])
-        found.append([loss.detach(), *grads, *own.state_dict().values()])
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+        found.append(([loss.detach(), *grads], own.state_dict()))
+    (mine, state), (compiled, compiled_state) = found
+    assert all(torch.equal(a, b) for a, b in zip(mine, compiled, strict=True))
+    for name, tensor in state.items():  # moved by the kernel, or by torch, which rounds once less
+        torch.testing.assert_close(compiled_state[name], tensor, rtol=1e-6, atol=0.0)
 
 
 @pytest.mark.parametrize("neuron", [LIF, COUNTS], ids=lambda neuron: neuron.kind)
