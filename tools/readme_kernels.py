@@ -10,9 +10,10 @@ from pathlib import Path
 from tools.bench.rows import read
 from tools.results import FOLDER
 
-OPS = ("lif", "deform", "model")
+OPS = ("lif", "deform", "model", "full", "full_bf16")
 DEVICES = ("cpu", "cuda")
-SHOWN = {"lif": ("T=4, N=1000000,", "T=4, N=16777216,"), "deform": ("",), "model": ("",)}
+ON_GPU = {"lif": "T=4, N=16777216, hard"}  # sizes that fill it; in one type where there is no second file
+SHOWN = {"lif": ("T=4, N=1000000,", "T=4, N=16777216,"), "deform": ("",), "model": ("",), "full": ("",)}
 
 
 def measured() -> list[Path]:
@@ -21,6 +22,10 @@ def measured() -> list[Path]:
 
 
 def shown(row: dict[str, str]) -> bool:
+    if row["device"] == "cuda" and not (
+        row["case"].startswith(ON_GPU.get(row["op"], "")) and (row["dtype"] == "float32" or row["op"] == "full")
+    ):
+        return False
     beside = row["op"] == "deform" and row["peer"] == "inductor"
     return row["peer_ms"] != "" and not beside and row["case"].startswith(SHOWN[row["op"]])
 
