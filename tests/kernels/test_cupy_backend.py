@@ -111,6 +111,24 @@ def test_an_empty_grid_is_no_launch(machine):
     assert not machine.launches and not machine.loaded
 
 
+def test_a_prepared_launch_is_the_launch(machine):
+    """Of pointers alone; on its own device, whichever is current, and loaded at the first call only."""
+    x, index = torch.ones(4), torch.device("cuda:1")
+    ready = launch.prepared(WHAT, "lif_forward", GRID, 128, (2**40, 0.5), index)
+    assert not machine.loaded
+    machine.arguments = 4
+    for _ in range(2):
+        ready(x.data_ptr(), 0)
+    run(machine, (x, None, 2**40, 0.5), "cuda:1")
+    assert machine.launches[0] == machine.launches[1] == machine.launches[2]
+    assert machine.launches[0].device == 1 and machine.current == 0 and len(machine.loaded) == 1
+
+
+def test_a_prepared_empty_grid_is_no_launch(machine):
+    launch.prepared(WHAT, "lif_forward", (0, 1, 1), 128, (1,), torch.device("cuda:0"))(0)
+    assert not machine.launches and not machine.loaded
+
+
 def test_nothing_is_loaded_while_a_graph_is_captured(machine):
     machine.capturing = True
     with pytest.raises(RuntimeError, match="lif.cu is not loaded yet .* run the step once before"):
