@@ -73,6 +73,14 @@ def test_counts_gradients_and_statistics(shape, neuron, steps, training):
         torch.testing.assert_close(norm.state_dict()[name].to(tensor.dtype), tensor, rtol=1e-6, atol=1e-6)
 
 
+def test_one_shape_in_two_layouts():
+    """What is kept of a shape is kept of its layout too."""
+    norm, x = norm_and_input("channels last", 1)
+    norm.eval()
+    last, first = (normed_counts(y, norm, torch.tensor(0.3), dynamics(COUNTS), 1) for y in (x, x.contiguous()))
+    assert torch.equal(last, first) and last.stride() != first.stride() and first.sum() > 0
+
+
 def test_share_of_ties():
     """Against torch's own norm in single precision: of a million counts a few in a hundred thousand differ, by one."""
     norm = nn.BatchNorm2d(16)
