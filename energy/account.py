@@ -35,7 +35,8 @@ def width(levels: int, signed: bool = False) -> int:
 class Row:
     """One node. ``counts`` are per frame, [S] over samples. ``reads`` is the kind of its first input;
     ``levels`` and ``signed`` say what one count of its driver can be, ``horizon`` over how many steps such
-    counts add up, ``imac_bits`` how wide the integer in its integer MACs is."""
+    counts add up, ``imac_bits`` how wide the integer in its integer MACs is, ``message_bits`` how wide the message
+    of one event. ``weights``: whose weights it uses; several nodes may share them."""
 
     name: str
     op: str
@@ -48,6 +49,8 @@ class Row:
     signed: bool = False
     horizon: int = 1
     imac_bits: int = 8
+    message_bits: int = 16
+    weights: str = ""
 
     @property
     def count_bits(self) -> int:
@@ -87,6 +90,15 @@ class Account:
     def macs(self) -> float:
         """Dense MACs of a frame, every step counted once."""
         return sum(r.macs for r in self.rows)
+
+    @property
+    def stored_B(self) -> float:
+        """Bytes of all weights as fp32 words, each once."""
+        largest: dict[str, float] = {}
+        for r in self.rows:
+            key = r.weights or r.name
+            largest[key] = max(largest.get(key, 0.0), float(np.mean(r.counts.weight_B)))
+        return sum(largest.values())
 
     @property
     def layers(self) -> list[Row]:
@@ -136,6 +148,7 @@ def _row(run: Run, name: str, counts: Counts) -> Row:
         signed=driver.signed if driver else False,
         horizon=steps if driver else 1,
         imac_bits=8 if first is None else width(first, driver.signed if driver else True),
+        weights=node.weights,
     )
 
 

@@ -4,8 +4,9 @@ per sample.
 ``ac_w`` accumulates of a weight, ``ac_int`` accumulates of an integer state, ``imac`` small integer times a
 number, ``fmac``/``fadd``/``mul``/``cmp`` real arithmetic, ``transcendental`` exp, erf, root or reciprocal,
 ``gather_reads`` reads at computed addresses, ``spike_msgs`` unary messages, and bytes of weights,
-activations and neuron states (fp32 words). The bookkeeping columns are not paid for: they are other ways to
-look at the same events.
+activations and neuron states (fp32 words). What is moved on a machine, and where to, says a memory model
+(`energy.memory`), which fills the columns of ``MOVED`` at the machine's own widths. The bookkeeping columns are
+not paid for: they are other ways to look at the same events.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ import numpy as np
 Number = int | float | np.ndarray
 
 ARITHMETIC = ("ac_w", "ac_int", "imac", "fmac", "fadd", "mul", "cmp", "transcendental")
-TRAFFIC = ("gather_reads", "weight_B", "act_B", "state_B")
+# Bytes a frame: weights, activations and states once each; reads at computed addresses; weights read and
+# accumulators read and written by each operation; operands read by each operation; DRAM. ``addr_ops`` additions
+# that find a synapse, ``msg_bits`` of addresses and counts, ``register_rw`` accesses of registers.
+MOVED = (
+    "weight_B", "act_B", "state_B", "gather_B", "weight_reads_B", "acc_rw_B", "operand_reads_B", "dram_B",
+    "addr_ops", "msg_bits", "register_rw",
+)  # fmt: skip
 COLUMNS = (*ARITHMETIC, "gather_reads", "spike_msgs", "weight_B", "act_B", "state_B")
 
 
@@ -37,6 +44,15 @@ class Counts:
     weight_B: Number = 0
     act_B: Number = 0
     state_B: Number = 0
+    # moved, as a memory model says
+    gather_B: Number = 0
+    weight_reads_B: Number = 0
+    acc_rw_B: Number = 0
+    operand_reads_B: Number = 0
+    dram_B: Number = 0
+    addr_ops: Number = 0
+    msg_bits: Number = 0
+    register_rw: Number = 0
     # bookkeeping
     macs: Number = 0  # dense MACs of one step
     nonzero_macs: Number = 0  # MACs that remain when zero inputs are skipped
@@ -45,6 +61,8 @@ class Counts:
     graded_msgs: Number = 0  # nonzero counts
     shift_add: Number = 0  # adds when a count n costs popcount(n)
     events: Number = 0  # sum of |count| over the input that drives the op, all steps
+    nonzeros: Number = 0  # how many of these counts are not zero
+    decoded_nonzeros: Number = 0  # ... of counts summed over the steps
     elements: Number = 0  # length of that input, one step
     skip_tests: Number = 0  # operand elements that a zero-skipping machine must look at
     spike_B: Number = 0  # the part of act_B that is spikes

@@ -11,8 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from energy.account import Account
+from energy.costs import PER_UJ
 from energy.hardware import profile
-from energy.savings import PAPER, PER_UJ, row_pj
+from energy.savings import PAPER, row_pj
 
 GROUPS = {
     "weight accumulates": ("ac_w",),
@@ -45,9 +46,9 @@ def part(name: str) -> str:
 
 
 def by_part(account: Account) -> dict[str, float]:
-    prices, total = profile(PAPER), dict[str, float]()
+    total: dict[str, float] = {}
     for row in account.rows:
-        total[part(row.name)] = total.get(part(row.name), 0.0) + float(np.mean(row_pj(row, prices))) * PER_UJ
+        total[part(row.name)] = total.get(part(row.name), 0.0) + float(np.mean(row_pj(row))) * PER_UJ
     return total
 
 

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from energy.account import Account
-from energy.counters import traffic
+from energy.memory import MODELS
 from energy.tables import Cells, layer_cells, price_cells, run_cells
 
 STYLE = """
@@ -41,7 +41,7 @@ def table(cells: Cells, *, prose: int = -1) -> str:
 
 
 def _model() -> str:
-    lines = [line[2:] for line in (traffic.__doc__ or "").replace("\n  ", " ").splitlines() if line.startswith("* ")]
+    lines = MODELS["perfect_reuse"].says
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 

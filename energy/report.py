@@ -2,8 +2,8 @@
 
 A row of ``energy.json``: {"run", "miou", "delta_miou", "macs", "acs", "neuron_updates", "spike_fed_share",
 "coverage", "energy_uj": {"strict", "paper", ...}, "saving": {"strict", "paper", "paper_exact",
-"strict_compute": {X: ...}, "strict_memory": {X: ...}}} and, beside these, "pricing", "confidence",
-"partial" and "sentence". All per frame.
+"strict_compute": {X: ...}, "strict_memory": {X: ...}}} and, beside these, "memory" ({model: {X: {"uj": [run, X],
+"saving"}}}), "pricing", "confidence", "partial", "static" and "sentence". All per frame.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ import numpy as np
 
 from common.files import write_whole
 from energy.account import Account, mean_interval
+from energy.costs import PER_UJ, Static, machine, total_pj
 from energy.figure import png
 from energy.hardware import profile
 from energy.page import html
-from energy.savings import BASELINES, PAPER, PER_UJ, account_pj, energies, pricings, savings, sentence
-from energy.tables import layer_table, price_table, run_table
+from energy.savings import BASELINES, PAPER, by_memory, energies, pricings, savings
+from energy.tables import assumption_table, layer_table, memory_table, price_table, run_table
+from energy.verdict import sentence
 
 FORMATS = ("json", "csv", "md", "html", "png")
 
 
-def _confidence(ann: Account, run: Account) -> dict[str, Any]:
-    """Mean and half-width of the 95 % interval over samples; a dense ANN's own cost does not vary."""
+def _confidence(ann: Account, run: Account, always: float = 0.0) -> dict[str, Any]:
+    """Mean and half-width of the 95 % interval over samples; a dense ANN's own cost does not vary. ``always``: static
+    pJ of a frame."""
     prices = profile(PAPER)
-    mean, half = mean_interval(account_pj(run, prices) * PER_UJ)
-    dense = float(account_pj(ann, prices).mean()) * PER_UJ
+    mean, half = mean_interval((total_pj(run, machine(run, prices)) + always) * PER_UJ)
+    dense = (float(total_pj(ann, machine(ann, prices)).mean()) + always) * PER_UJ
     return {"samples": run.samples, "energy_uj": [mean, half], "saving": [1 - mean / dense, half / dense]}
 
 
@@ -49,7 +52,14 @@ def _partial(run: Account) -> dict[str, Any]:
     }
 
 
-def _row(name: str, ann: Account, run: Account, miou: float | None, reference: float | None) -> dict[str, Any]:
+def _row(
+    name: str,
+    ann: Account,
+    run: Account,
+    miou: float | None,
+    reference: float | None,
+    static: Static | None,
+) -> dict[str, Any]:
     totals = run.totals
     none = dict.fromkeys(BASELINES, 0.0)
     zero = {
@@ -68,23 +78,30 @@ def _row(name: str, ann: Account, run: Account, miou: float | None, reference: f
         "neuron_updates": float(np.mean(totals.neuron_updates)),
         "spike_fed_share": run.spike_fed_share,
         "coverage": run.coverage,
-        "energy_uj": energies(ann, run),
-        "saving": zero if run is ann else savings(ann, run),
+        "energy_uj": energies(ann, run, static),
+        "saving": zero if run is ann else savings(ann, run, static),
+        "memory": {} if run is ann else by_memory(ann, run, static),
         "pricing": pricings(run),
-        "confidence": _confidence(ann, run),
+        "confidence": _confidence(ann, run, static.pj if static else 0.0),
         "partial": _partial(run),
-        "sentence": "" if run is ann else sentence(name, ann, run),
+        "sentence": "" if run is ann else sentence(name, ann, run, static),
+        "static": {"uw": static.uw, "ms": static.ms} if static else None,
     }
 
 
 def compare(
-    ann: Account, runs: Mapping[str, Account], mious: Mapping[str, float], *, ann_name: str = "ann"
+    ann: Account,
+    runs: Mapping[str, Account],
+    mious: Mapping[str, float],
+    *,
+    ann_name: str = "ann",
+    static: Static | None = None,
 ) -> list[dict[str, Any]]:
     """One row for the ANN (saving 0), one for each run. ``mious`` by the same names; a name it lacks gets
     null."""
     reference = mious.get(ann_name)
-    rows = [_row(ann_name, ann, ann, reference, reference)]
-    return rows + [_row(name, ann, run, mious.get(name), reference) for name, run in runs.items()]
+    rows = [_row(ann_name, ann, ann, reference, reference, static)]
+    return rows + [_row(name, ann, run, mious.get(name), reference, static) for name, run in runs.items()]
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -100,7 +117,8 @@ def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     flat = [_flat(r) for r in rows]
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(flat[0]), lineterminator="\n")
+    columns = list(dict.fromkeys(key for line in flat for key in line))
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return buffer.getvalue()
@@ -108,9 +126,12 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def markdown(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account]) -> str:
     parts = ["# Energy", run_table(rows), *(r["sentence"] for r in rows if r["sentence"])]
+    for row in rows:
+        if row["memory"]:
+            parts += [f"## {row['run']}: uJ of a frame, and times the opponent's, by memory model", memory_table(row)]
     for name, account in accounts.items():
         parts += [f"## {name}: layers (coverage {account.coverage:.0%} of nodes)", layer_table(account)]
-    return "\n\n".join([*parts, "## Prices", price_table()]) + "\n"
+    return "\n\n".join([*parts, "## Memory models", assumption_table(), "## Prices", price_table()]) + "\n"
 
 
 def write(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], out: Path) -> list[Path]:

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from energy.account import Account
+from energy.baselines import BASELINES
+from energy.break_even import break_even
+from energy.costs import PER_UJ, Machine
 from energy.hardware import profile, profiles
-from energy.savings import BASELINES, PAPER, PER_UJ, break_even, row_pj
+from energy.memory import MODELS
+from energy.savings import PAPER, row_pj
 
 Cells = list[list[str]]
 
@@ -61,18 +65,47 @@ def layer_cells(account: Account) -> Cells:
     prices = profile(PAPER)
     cells = [["node", "op", "reads", "MACs", "ac_w", "ac_int", "fmac", "mean count", "break-even", "uJ"]]
     for row in account.rows:
-        energy = float(np.mean(row_pj(row, prices))) * PER_UJ
+        energy = float(np.mean(row_pj(row))) * PER_UJ
         if not energy and not row.multiplies:
             continue
         c = row.counts.mean()
         numbers = [f"{v:,.0f}" for v in (c.macs, c.ac_w, c.ac_int, c.fmac)]
-        rates = [f"{row.rate:.3f}", f"{break_even(row):.2f}"] if row.spiking else ["-", "-"]
+        rates = ["-", "-"]
+        if row.spiking:
+            at = break_even(row, row.macs * row.steps * prices.price("fmac"), Machine(prices=prices))
+            rates = [f"{row.rate:.3f}", "-" if at is None else f"{at:.2f}"]
         cells.append([row.name, row.op, row.reads, *numbers, *rates, f"{energy:.4f}"])
     return cells
 
 
+def memory_cells(row: Mapping[str, Any]) -> Cells:
+    """A line for each memory model: uJ of the run at int8 prices, and how many times each opponent's that is."""
+    cells = [["memory model", "uJ at int8", *BASELINES]]
+    for model, of in {"(computing alone)": None, **row["memory"]}.items():
+        if of is None:
+            saving = row["saving"]["strict_compute"]
+            first, times = row["energy_uj"]["int8_prices"], [1 - saving[x] for x in BASELINES]
+        else:
+            first, times = of["int8"]["uj"][0], [1 - of[x]["saving"] for x in BASELINES]
+        cells.append([model, f"{first:.3g}", *(f"{t:.2f}" for t in times)])
+    return cells
+
+
+def assumption_cells() -> Cells:
+    """What each memory model assumes."""
+    return [["memory model", "assumes", "source"]] + [[m.name, "; ".join(m.says), m.source] for m in MODELS.values()]
+
+
+def memory_table(row: Mapping[str, Any]) -> str:
+    return as_markdown(memory_cells(row))
+
+
+def assumption_table() -> str:
+    return as_markdown(assumption_cells())
+
+
 def price_cells() -> Cells:
-    cells = [["profile", "column", "pJ", "technology", "citation", "status"]]
+    cells = [["profile", "column or place", "pJ", "technology", "citation", "status"]]
     for p in profiles().values():
         cells += [[p.name, c, f"{v.pJ:g}", v.technology, v.citation, v.status] for c, v in p.prices.items()]
     return cells

@@ -65,4 +65,6 @@ def _taps(seen: Seen) -> Counts:
         nonzero_macs=nonzero,
         decoded_macs=nonzero,
         events=seen.per_sample(n),
+        nonzeros=seen.per_sample(n > 0),
+        decoded_nonzeros=seen.per_sample(n > 0),
     )

@@ -82,6 +82,8 @@ def _counts(seen: Seen, a: Tensor, b: Tensor) -> Counts:
         nonzero_macs=nonzero,
         decoded_macs=nonzero,
         events=seen.per_sample(a.abs()),
+        nonzeros=seen.per_sample(a != 0),
+        decoded_nonzeros=seen.per_sample(a != 0),
         elements=seen.length(0),
     )
 
@@ -95,4 +97,6 @@ def _stored(seen: Seen, driver: Tensor, stored: Tensor) -> Counts:
         nonzero_macs=touched,
         decoded_macs=touched,
         events=seen.per_sample(driver.abs()),
+        nonzeros=seen.per_sample(driver != 0),
+        decoded_nonzeros=seen.per_sample(driver != 0),
     )

@@ -1,4 +1,4 @@
-"""Bytes, under the one reuse model that ``strict_memory`` states.
+"""Bytes that are moved at least, in words of fp32; `energy.memory` says what a machine moves.
 
 * Every weight is fetched once per frame by each layer that uses it (and stays for all T steps).
 * Each operand of a weighted op or product is written once and read once; an Add fetches one operand, the

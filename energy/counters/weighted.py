@@ -7,6 +7,7 @@ spikes (no events, still integers): dense integer MACs. A bias is one add for ea
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,9 +62,16 @@ def _spiking(seen: Seen, operand: Operand) -> Counts:
         graded=graded,
         nonzero_macs=graded,
         shift_add=seen.per_sample(driven(seen, popcount(n))),
-        decoded_macs=seen.per_sample(once.repeat(seen.steps, *(1 for _ in once.shape[1:]))) // seen.steps,
+        decoded_macs=_of_all_steps(seen, once),
         events=seen.per_sample(n),
+        nonzeros=seen.per_sample(n > 0),
+        decoded_nonzeros=_of_all_steps(seen, over_steps(seen, operand.n) != 0),
     )
+
+
+def _of_all_steps(seen: Seen, x: Tensor) -> np.ndarray:
+    """Sum of a value [B, ...] that all steps have in common: [S]."""
+    return seen.per_sample(x.repeat(seen.steps, *(1 for _ in x.shape[1:]))) // seen.steps
 
 
 def _real(seen: Seen) -> Counts:

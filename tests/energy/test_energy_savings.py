@@ -11,20 +11,20 @@ import pytest
 
 from energy.account import Account, Row
 from energy.baselines import qann, zeroskip
-from energy.columns import ARITHMETIC, TRAFFIC, Counts
+from energy.break_even import break_even
+from energy.columns import ARITHMETIC, Counts
+from energy.costs import Machine, pair_pj
 from energy.figure import LONGEST, png, short
-from energy.hardware import profile, profiles
+from energy.hardware import PLACES, profile, profiles
 from energy.report import compare, layer_table, write
 from energy.savings import (
     BASELINES,
-    both_pj,
-    break_even,
     paper_exact_pj,
     paper_pj,
     pricings,
     savings,
-    sentence,
 )
+from energy.verdict import sentence
 
 
 def one(name: str, *rows: Row, steps: int = 1) -> Account:
@@ -82,19 +82,19 @@ def test_paper_is_rate_times_dense_macs() -> None:
 
 
 def test_strict_compute_has_every_column() -> None:
-    assert both_pj("dense_fp32", ANN, SNN) == pytest.approx((100 * 4.6 + 200 * 0.9 + 480 * 0.9, 1100 * 4.6 + 50 * 0.9))
-    assert both_pj("zeroskip_fp32", ANN, SNN)[1] == pytest.approx(490 * 4.6 + 60 * 0.9 + 50 * 0.9)
-    assert both_pj("int8", ANN, SNN) == pytest.approx((100 * 0.3 + 680 * 0.1, 1100 * 0.3 + 50 * 0.1))
+    assert pair_pj("dense_fp32", ANN, SNN) == pytest.approx((100 * 4.6 + 200 * 0.9 + 480 * 0.9, 1100 * 4.6 + 50 * 0.9))
+    assert pair_pj("zeroskip_fp32", ANN, SNN)[1] == pytest.approx(490 * 4.6 + 60 * 0.9 + 50 * 0.9)
+    assert pair_pj("int8", ANN, SNN) == pytest.approx((100 * 0.3 + 680 * 0.1, 1100 * 0.3 + 50 * 0.1))
     narrow = 0.1 + 0.025 * 3  # counts 0..4 are 3 bits
     expected = 90 * 0.3 + 10 * 0.1 + 50 * (0.2 + 2 * 0.1) + 300 * narrow + 50 * 0.1
-    assert both_pj("qann", ANN, SNN)[1] == pytest.approx(expected)
+    assert pair_pj("qann", ANN, SNN)[1] == pytest.approx(expected)
 
 
 def test_strict_memory_adds_the_bytes() -> None:
-    compute, memory = both_pj("dense_fp32", ANN, SNN), both_pj("dense_fp32", ANN, SNN, memory=True)
+    compute, memory = pair_pj("dense_fp32", ANN, SNN), pair_pj("dense_fp32", ANN, SNN, memory="perfect_reuse")
     assert memory[0] - compute[0] == pytest.approx(12.5 * (40 + 400 + 50))
     assert memory[1] - compute[1] == pytest.approx(12.5 * (40 + 400 + 400))
-    compute, memory = both_pj("int8", ANN, SNN), both_pj("int8", ANN, SNN, memory=True)
+    compute, memory = pair_pj("int8", ANN, SNN), pair_pj("int8", ANN, SNN, memory="perfect_reuse")
     assert memory[0] - compute[0] == pytest.approx(12.5 * (110 + 50))  # a bitmap of spikes does not shrink
     assert memory[1] - compute[1] == pytest.approx(12.5 * (110 + 100))
 
@@ -149,8 +149,11 @@ def test_three_pricings() -> None:
 
 
 def test_break_even() -> None:
-    assert break_even(FIRED) == pytest.approx(4.6 / 0.9 * 1000 * 0.5 / 480)
-    assert break_even(replace(FIRED, counts=Counts(macs=9))) == pytest.approx(4.6 / 0.9)
+    ours = Machine(prices=profile("fp32_45nm"))
+    assert break_even(FIRED, 1000 * 4.6, ours) == pytest.approx(4.6 / 0.9 * 1000 * 0.5 / 480)
+    biased = replace(FIRED, counts=replace(FIRED.counts, fadd=100))
+    assert break_even(biased, 1000 * 4.6 + 90, ours) == pytest.approx(4.6 / 0.9 * 1000 * 0.5 / 480)
+    assert break_even(replace(FIRED, counts=Counts(macs=9)), 9 * 4.6, ours) is None
 
 
 def test_a_loss_stands_in_the_same_sentence() -> None:
@@ -166,7 +169,7 @@ def test_prices() -> None:
     fp32 = profile("fp32_45nm")
     assert fp32.price("fmac") == 4.6 == pytest.approx(fp32.price("mul") + fp32.price("fadd"))
     for name in ("fp32_45nm", "int8_45nm"):
-        assert {*ARITHMETIC, *TRAFFIC, "imac_per_bit"} == set(profiles()[name].prices)
+        assert {*ARITHMETIC, *PLACES, "imac_per_bit"} == set(profiles()[name].prices)
     assert all(p.citation and p.technology for q in profiles().values() for p in q.prices.values())
 
 
