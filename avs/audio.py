@@ -16,12 +16,18 @@ import torch
 from torch import Tensor
 from torchaudio.compliance.kaldi import get_mel_banks
 
-SAMPLE_RATE = 16_000
-WINDOW, HOP, FFT = 400, 160, 512
-MELS, MEL_LOW, MEL_HIGH = 64, 125.0, 7500.0
-LOG_OFFSET = 0.01
-FRAMES = 96
-EXAMPLE_SAMPLES = (FRAMES - 1) * HOP + WINDOW  # 15 600: the shortest sound that gives one example
+from avs.sound import (
+    EXAMPLE_SAMPLES,
+    FFT,
+    FRAMES,
+    HOP,
+    LOG_OFFSET,
+    MEL_HIGH,
+    MEL_LOW,
+    MELS,
+    SAMPLE_RATE,
+    WINDOW,
+)
 
 
 @cache

@@ -104,6 +104,9 @@ class Clips:
         )
         return (present[:, None] & self.sounding[..., None]).any(2)
 
+    def name(self, clip: int) -> str:
+        return f"clip {clip}"
+
     def meters(self) -> list[Meter]:
         return []
 

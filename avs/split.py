@@ -36,6 +36,9 @@ class Split(Protocol):
     def labelled_frames(self) -> tuple[Tensor, Tensor]:
         """(clip_idx, frame_idx) of every frame that may be trained on."""
 
+    def name(self, clip: int) -> str:
+        """What a message calls a clip."""
+
     def subset(self, clip_idx: Tensor) -> Self: ...
 
     def meters(self) -> Sequence[Meter]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+# What `whole_file` calls a file until all is written.
+UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 
 def _rights() -> int:
@@ -32,6 +36,13 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left in a folder. Nobody else may be writing there."""
+    for path in folder.glob(".*"):
+        if UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

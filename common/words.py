@@ -8,12 +8,14 @@ from difflib import SequenceMatcher
 
 def nearest(word: object, names: Iterable[object]) -> str:
     """Swapped letters first (``modle`` is ``model``, not ``mode``), then the same last part (``epochs`` is
-    ``train.epochs``), then the likeness of the spelling. Empty where there are no names."""
+    ``train.epochs``), then what was cut short (``train.ep`` is ``train.epochs``), then the likeness of the spelling.
+    Empty where there are no names."""
     text = str(word)
 
-    def likeness(name: str) -> tuple[bool, bool, float]:
+    def likeness(name: str) -> tuple[bool, bool, bool, float]:
         anagram = sorted(name) == sorted(text)
-        return anagram, name.split(".")[-1] == text.split(".")[-1], SequenceMatcher(None, text, name).ratio()
+        cut = bool(text) and name.startswith(text)
+        return anagram, name.split(".")[-1] == text.split(".")[-1], cut, SequenceMatcher(None, text, name).ratio()
 
     return max((str(n) for n in names), key=likeness, default="")
 

@@ -27,16 +27,17 @@ from convert.rate import rate_network
 from convert.snap import snap
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
-from experiments.device import device_of, moved, placed
+from experiments.device import moved, placed
 from experiments.errors import UserError
 from experiments.evaluate import score
 from experiments.modes.convert import ConvertSettings
 from experiments.network import DEPLOYED, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_json
-from experiments.train_mode import facts, open_run, scores, train_network
-from experiments.trainer import Stopped
+from experiments.train_mode import Trained, facts, open_run, scores, start, train_network
+from experiments.training import processes
+from experiments.training.replay import replay
 from graph.graph import Graph
-from graph.lower import Network, lower
+from graph.lower import Network, lower, where
 
 CURVE_CLIPS = 40
 
@@ -80,7 +81,7 @@ def curve(ann: Graph, spiking: Network, settings: ConvertSettings, clips: Split)
     found: list[dict[str, float]] = []
     for steps in settings.curve:
         module = rate_network(ann, spiking, steps, norm=settings.spikes.norm, signed=settings.spikes.signed)
-        placed(module, device_of(settings.device))
+        placed(module, where(spiking))
         found.append({"steps": steps, "miou": score(module, part).miou, "clips": len(part)})
     return found
 
@@ -94,6 +95,9 @@ def write_distance(folder: Path, rows: list[tuple[str, float]]) -> None:
 
 
 def convert(settings: ConvertSettings) -> None:
+    if settings.replay:
+        print(replay(settings))
+        return
     source = load_run(settings.source)
     if source.settings.mode != "ann":
         raise UserError(f"--from '{settings.source}' is a run of mode '{source.settings.mode}', expected 'ann'")
@@ -103,31 +107,29 @@ def convert(settings: ConvertSettings) -> None:
             f"expected the settings' '{settings.model.name}' of spec '{settings.model.spec}'"
         )
     require_data(settings.data)
-    folder, device = open_run(settings), device_of(settings.device)
     spiking = network(settings, mask_channels(settings.data), settings.seed)
+    fabric = start(settings, spiking)
+    folder, device = open_run(settings), fabric.device
     load_shared(spiking, source.module.state_dict(), settings.source)
     train_clips, test = split(settings.data, "train"), split(settings.data, "test")
     frames = moved(first_frames(train_clips, settings.calibrate.frames), device)
     calibrate(placed(source.module, device), spiking, frames, settings.calibrate.percentile)
     direct = score(placed(for_inference(spiking), device), test).miou
-    try:
-        seconds = train_network(settings, folder, spiking, f"convert {folder.name}")
-    except Stopped:
-        print(f"stopped as asked; continue with --run {folder} --resume")
-        return
-    _report(settings, folder, source.module, spiking, {"miou_direct": direct}, seconds)
+    trained = train_network(settings, folder, spiking, fabric, f"convert {folder.name}")
+    # What follows is a small part of the work, and one process does it.
+    if processes.leave():
+        _report(settings, folder, source.module, trained, {"miou_direct": direct})
 
 
 def _report(
     settings: ConvertSettings,
     folder: Path,
     ann: Network,
-    spiking: Network,
-    found: dict[str, Any],
-    seconds: float,
+    training: Trained,
+    direct: dict[str, Any],
 ) -> None:
-    spiking.eval()
-    device, test = device_of(settings.device), split(settings.data, "test")
+    spiking, test = training.network, split(settings.data, "test")
+    device = where(spiking)
     deployed, reason = deploy(spiking, settings, folder)
     exact = exactness(deployed, settings, folder, reason)
     trained = for_inference(spiking)
@@ -137,9 +139,9 @@ def _report(
     frames = moved(first_frames(split(settings.data, "val"), settings.calibrate.frames), device)
     write_distance(folder, layer_distance(placed(for_inference(ann), device), trained, frames))
     metrics = {
-        **facts(settings, spiking, seconds),
+        **facts(settings, spiking, training),
         **scores(settings, deployed),
-        **found,
+        **direct,
         "miou_trained": score(trained, test).miou,
         "equal_counts": equal_counts(folded, deployed, frames),
         **exact,

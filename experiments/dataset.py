@@ -1,12 +1,8 @@
-"""Settings -> splits, and the order in which training reads frames."""
+"""Settings -> splits, and what a dataset says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-
-import torch
-from torch import Tensor
 
 from avs.split import Split
 from experiments.datasets import DATASETS, Dataset
@@ -39,30 +35,3 @@ def on_grid(data: DataSettings) -> bool:
 
 def frames_per_clip(data: DataSettings) -> int:
     return DATASETS[data.dataset].frames(data)
-
-
-def units(clips: Split, window: int) -> tuple[Tensor, Tensor]:
-    """(clip, first frame) of every run of ``window`` frames that has a labelled one in it. A network without memory of
-    its neighbours has windows of one frame."""
-    clip_idx, frame_idx = clips.labelled_frames()
-    pairs = torch.stack([clip_idx, frame_idx // window * window], 1)
-    return tuple(torch.unique(pairs, dim=0).T) if window > 1 else (clip_idx, frame_idx)  # type: ignore[return-value]
-
-
-def training_order(clips: Split, batch: int, seed: int, window: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless (clip, frame) index batches of whole windows, ``batch`` frames or one window. A step's content depends on
-    seed and step alone, so a resumed run agrees. torch takes seeds of 64 bits."""
-    clip_idx, first = units(clips, window)
-    together, epoch = max(1, batch // window), 0
-    while True:
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**64)
-        order = torch.randperm(len(clip_idx), generator=generator)
-        for rows in order.split(together):
-            if len(rows) == together or len(order) < together:
-                frames = first[rows][:, None] + torch.arange(window)
-                yield clip_idx[rows].repeat_interleave(window), frames.flatten()
-        epoch += 1
-
-
-def steps_per_epoch(clips: Split, batch: int, window: int = 1) -> int:
-    return max(1, len(units(clips, window)[0]) // max(1, batch // window))

@@ -11,17 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from experiments.errors import unknown
+from experiments.device_names import AUTO
 from graph.lower import Network
-
-AUTO = "auto"
-NAMES = (AUTO, "cpu", "cuda", "cuda:0")
-
-
-def check(name: str) -> None:
-    kind, colon, index = name.partition(":")
-    if kind not in NAMES[:3] or (colon and not (kind == "cuda" and index.isdigit())):
-        raise unknown("device", name, NAMES)
 
 
 def device_of(name: str) -> torch.device:

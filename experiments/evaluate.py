@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from avs.metrics import FMeasure, clip_iou, mask_iou
 from avs.split import Split
 from experiments.device import moved
 from experiments.errors import UserError
+from experiments.training import processes
+from experiments.training.loader import Frames, Reading, items
 from graph.lower import Network, where
 
 CHUNK = 50
@@ -36,35 +39,52 @@ def predict(module: Network, batch: dict[str, Tensor]) -> Tensor:
     return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
-def frame_batches(clips: Split, device: torch.device) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Every frame of a split in order: (clip index [B], batch), on the device."""
-    frames = clips.frames_per_clip
-    clip_idx = torch.arange(len(clips)).repeat_interleave(frames)
-    frame_idx = torch.arange(frames).repeat(len(clips))
-    for rows in torch.arange(len(clip_idx)).split(max(1, CHUNK // frames) * frames):
-        batch = clips.frame_batch(clip_idx[rows], frame_idx[rows])
-        yield clip_idx[rows].to(device), moved(batch, device)
+class EveryFrame(Sequence[Frames]):
+    """(clip, frame) of all frames of some clips in order, whole clips together, about ``CHUNK`` frames at once."""
+
+    def __init__(self, clip_idx: Tensor, frames: int) -> None:
+        self.parts, self.frames = clip_idx.split(max(1, CHUNK // frames)), frames
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, number: int) -> Frames:  # type: ignore[override]
+        clip_idx = self.parts[number]
+        return clip_idx.repeat_interleave(self.frames), torch.arange(self.frames).repeat(len(clip_idx))
+
+
+def own_part(clips: int) -> Tensor:
+    """The clips that this process scores: a block of neighbours, an even number of them, since a published metric
+    takes them in pairs."""
+    block = 2 * math.ceil(clips / 2 / processes.world())
+    return torch.arange(clips)[processes.rank() * block :][:block]
 
 
 @torch.no_grad()
-def score(module: Network, clips: Split, meters: Sequence[Meter] = ()) -> Scores:
+def score(module: Network, clips: Split, meters: Sequence[Meter] = (), *, workers: int = 0) -> Scores:
     """Frame-mean IoU and order-independent F of the foreground over all frames of the split that have a true mask;
-    ``meters`` see every frame."""
+    ``meters`` see every frame. Each process scores its part, and all of them know the whole."""
     module.eval()
-    device = where(module)
-    ious, owners, fscore = [], [], FMeasure().to(device)
-    for clip_idx, batch in frame_batches(clips, device):
+    device, frames = where(module), clips.frames_per_clip
+    ious = torch.zeros(len(clips), frames, dtype=torch.float64, device=device)
+    seen = torch.zeros_like(ious)
+    fscore = FMeasure().to(device)
+    for clip_idx, content in items(Reading(clips, EveryFrame(own_part(len(clips)), frames)), workers, device):
+        batch = moved(content, device)
         predicted, scored = predict(module, batch), batch["labelled"]
         for meter in meters:
-            meter.update(clip_idx, predicted, batch)
+            meter.update(clip_idx.to(device), predicted, batch)
         if not scored.any():
             continue
         logits, target = foreground_logit(predicted)[scored], (batch["mask"][scored] > 0).long()
-        ious.append(mask_iou(logits, target))
-        owners.append(clip_idx[scored])
+        place = clip_idx[::frames].to(device)
+        rows = scored.reshape(-1, frames)
+        ious[place] = ious[place].masked_scatter(rows, mask_iou(logits, target))
+        seen[place] = rows.double()
         fscore.update(logits, target)
-    per_frame = torch.cat(ious)
-    per_clip = clip_iou(per_frame, torch.cat(owners), len(clips)).cpu()
+    ious, has_score = processes.total(ious), processes.total(seen) > 0
+    per_frame, owners = ious[has_score], has_score.nonzero()[:, 0]
+    per_clip = clip_iou(per_frame, owners, len(clips)).cpu()
     return Scores(miou=float(per_frame.mean()), fscore=float(fscore.compute()), per_clip=per_clip)
 
 
@@ -74,12 +94,16 @@ def counterfactual(module: Network, clips: Clips, kind: str, *, seed: int = 0) -
     module.eval()
     device = where(module)
     listed = donors(clips, kind, seed)
-    ious = []
-    for clip_idx in listed.clip_idx.unique().split(max(1, CHUNK // clips.frames_per_clip)):
+    total = torch.zeros(2, dtype=torch.float64, device=device)
+    wanted = listed.clip_idx.unique()
+    own = wanted.tensor_split(processes.world())[processes.rank()]
+    for clip_idx in own.split(max(1, CHUNK // clips.frames_per_clip)):
         batch, rows, places = counterfactual_clips(clips, listed, clip_idx)
         logits = foreground_logit(predict(module, moved(batch, device)))[places.to(device)]
-        ious.append(mask_iou(logits, (listed.masks[rows] > 0).long().to(device)))
-    return float(torch.cat(ious).mean())
+        iou = mask_iou(logits, (listed.masks[rows] > 0).long().to(device))
+        total += torch.stack([iou.sum(), torch.tensor(float(len(iou)), dtype=total.dtype, device=device)])
+    total = processes.total(total)
+    return float(total[0] / total[1])
 
 
 def require_donors(clips: Clips, key: str) -> None:
@@ -91,11 +115,11 @@ def require_donors(clips: Clips, key: str) -> None:
             raise UserError(f"{key} is {len(clips)}, too few for the '{kind}' sounds: {error}") from error
 
 
-def all_scores(module: Network, clips: Split, classes: int = 1) -> dict[str, Any]:
+def all_scores(module: Network, clips: Split, classes: int = 1, *, workers: int = 0) -> dict[str, Any]:
     """The mIoU keys of ``metrics.json``, with those scores and other sounds that the split says it has. ``classes``:
     channels of the mask."""
     meters: list[Meter] = [*([ClassMeter(classes)] if classes > 1 else []), *clips.meters()]
-    base = score(module, clips, meters)
+    base = score(module, clips, meters, workers=workers)
     scores: dict[str, Any] = {"clips": len(clips), "miou": base.miou, "fscore": base.fscore}
     for meter in meters:
         scores.update(meter.compute())
@@ -103,6 +127,6 @@ def all_scores(module: Network, clips: Split, classes: int = 1) -> dict[str, Any
         for kind in COUNTERFACTUALS:
             scores[f"miou_{kind}_audio"] = counterfactual(module, clips, kind)
     for kind, other in clips.resounded().items():
-        scores[f"miou_{kind}_audio"] = score(module, other).miou
+        scores[f"miou_{kind}_audio"] = score(module, other, workers=workers).miou
     scores["miou_per_clip"] = [round(float(v), 6) for v in base.per_clip]
     return scores

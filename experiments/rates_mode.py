@@ -1,4 +1,4 @@
-"""``--mode rates``: how much each site of a run fires; written beside the run, which is left as it is."""
+"""``--mode rates``: how much each site of a run fires; a table and a picture beside the run, which stays as it is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from experiments.device import device_of, moved, placed
 from experiments.errors import UserError
 from experiments.modes.rates import RatesSettings
 from experiments.network import load_run
+from experiments.progress import watched
+from experiments.rates_chart import chart
 from graph.graph import Node
 from graph.lower import observe
 from graph.ops import Firing
@@ -40,24 +42,27 @@ def site_rates(name: str, clips: int, device: torch.device) -> list[tuple[str, f
             silent[node.name] += float((count == 0).sum())
             size[node.name] += count.numel()
 
-    for clip in range(min(clips, len(data))):
+    count = min(clips, len(data))
+    for clip in watched(range(count), f"spikes of {run.folder.name}", count):
         batch = data.frame_batch(torch.full((frames,), clip), torch.arange(frames))
         observe(module, moved({k: batch[k] for k in ("image", "logmel")}, device), see)
     return [(s.removeprefix("sites."), total[s] / size[s], silent[s] / size[s]) for s in sites]
 
 
 def rates(settings: RatesSettings) -> None:
-    found = site_rates(settings.run, settings.clips, device_of(settings.device))
+    rows = site_rates(settings.run, settings.clips, device_of(settings.device))
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["site", "mean_count", "silent_share"])
-    writer.writerows((s, f"{m:.6f}", f"{z:.6f}") for s, m, z in found)
+    writer.writerows((s, f"{m:.6f}", f"{z:.6f}") for s, m, z in rows)
     path = Path(settings.out or Path(settings.run).parent) / f"{Path(settings.run).name}-rates.csv"
+    picture = path.with_suffix(".png")
     write_whole(path, text.getvalue())
+    write_whole(picture, chart(rows, f"spike counts of {settings.run}"))
     table = Table(title=f"spike counts of {settings.run}")
     for column in ("site", "mean count", "silent"):
         table.add_column(column, justify="left" if column == "site" else "right")
-    for site, mean, zero in found:
+    for site, mean, zero in rows:
         table.add_row(site, f"{mean:.3f}", f"{zero:.1%}")
     Console().print(table)
-    print(f"written to {path}")
+    print(f"written to {path} and {picture}")

@@ -57,12 +57,3 @@ def prepare(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if overwrite and not resume and folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def refuse_overwrite(key: str, folder: Path, marker: str) -> None:
-    """--overwrite deletes: never a folder that this program did not write, which has ``marker`` in it."""
-    ours = folder.is_dir() and ((folder / marker).is_file() or not any(folder.iterdir()))
-    if folder.exists() and not ours:
-        raise UserError(
-            f"{key} is '{folder}', which has no {marker}, expected a folder that this mode wrote, or a new one"
-        )

@@ -1,7 +1,7 @@
 """The settings that modes share, as frozen dataclasses; a config file and the command line are two ways to fill them.
 
-A mode's own are in its file in `experiments.modes`. ``config.yaml`` of a run is one of those, resolved; reading it back
-gives the same run.
+A mode's own are in its file in `experiments.modes`, a dataset's in its file in `experiments.datasets`. ``config.yaml``
+of a run is one of those, resolved; reading it back gives the same run.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from avs.losses.masks import LossSpec
+from avs.augment.spec import AugmentSpec
+from avs.losses.spec import LossSpec
 from common.choices import check_choices
+from experiments.datasets import ChimesSettings, DataSettings
 from experiments.limits import GREATEST_SEED, within
 from graph.neuron import Neuron
 
@@ -29,37 +31,24 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings:
-    """``train``, ``val``, ``test``: clips of each split, 0: the dataset's usual number. Val chooses, test is only
-    reported. ``image``: pixels of a side, 0: what the model sees. Which of the other keys are read depends on the
-    dataset."""
-
-    dataset: str = "chimes"
-    variant: str = "ms3"
-    classes: int = 5
-    train: int = within(0, least=0)
-    val: int = within(0, least=0)
-    test: int = within(0, least=0)
-    seed: int = 0
-    cache: str = ".cache/chimes"
-    root: str = ""
-    image: int = within(0, least=0)
-    workers: int = within(0, least=0)
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """AdamW. An epoch is one pass over the labelled frames, ``batch`` frames a step; ``warmup``: the share of all steps
+    """AdamW. An epoch is one pass over the labelled frames. ``batch``: frames of a step, over all processes and the
+    parts of ``accumulate``, which run one after the other and need less memory; ``warmup``: the share of all steps
     that it takes, then ``schedule``: cosine, constant or poly. ``clip``: of the gradient's norm, 0: none.
     ``backbone_lr``: the backbone's rate as a share of ``lr``; ``freeze_epochs``: for so long the backbone stays fixed.
+    ``recompute``: blocks of the network compute their values again in the backward pass and do not keep them.
+    ``ema``: decay of a running mean of the weights, which is then what is scored and saved; 0: none.
 
-    ``rate_penalty`` weighs the mean spike count per MAC (SNN only). ``threads``: CPU threads. ``save_every``:
-    steps between checkpoints; ``stop_after`` > 0 ends the process after that many steps, with a checkpoint (for
-    time-limited queues, and for tests of resuming).
+    ``rate_penalty`` weighs the mean spike count per MAC (SNN only). ``validate``: epochs between scores on val, 0:
+    none; ``result``: the weights of the last step, or of the best of those scores. ``threads``: of a process.
+    ``save_every``: steps between checkpoints, of which the last ``keep`` stay; ``stop_after`` > 0 ends the process
+    after that many steps, with a checkpoint (for time-limited queues, and for tests of resuming).
     """
 
     epochs: int = within(2, least=0)
     batch: int = within(16, least=1)
+    accumulate: int = within(1, least=1)
+    recompute: bool = False
     lr: float = within(5e-3, least=0)
     weight_decay: float = within(0.05, least=0)
     warmup: float = within(0.1, least=0, most=1)
@@ -67,14 +56,37 @@ class TrainSettings:
     clip: float = within(1.0, least=0)
     backbone_lr: float = within(1.0, least=0)
     freeze_epochs: int = within(0, least=0)
+    ema: float = within(0.0, least=0, most=0.999999)
     rate_penalty: float = within(0.0, least=0)
+    validate: int = within(0, least=0)
+    result: Literal["last", "best"] = "last"
     threads: int = within(1, least=1)
     log_every: int = within(10, least=1)
     save_every: int = within(200, least=1)
+    keep: int = within(2, least=1)
     stop_after: int = within(0, least=0)
 
     def __post_init__(self) -> None:
         check_choices(self, "train")
+        if self.result == "best" and not self.validate:
+            raise ValueError("train.result is 'best' and train.validate is 0, expected 1 or more epochs between scores")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FabricSettings:
+    """Several processes and lower precision, by Lightning Fabric. ``devices``: processes on a machine, 0: those that
+    torchrun or SLURM started, else one; ``nodes``: machines, 0 likewise. ``strategy``: ddp keeps the weights in every
+    process, fsdp a part of them; auto: ddp where there are several. ``sync_norm``: batch norms see the whole batch, as
+    in one process."""
+
+    devices: int = within(0, least=0)
+    nodes: int = within(0, least=0)
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"] = "32-true"
+    sync_norm: bool = True
+
+    def __post_init__(self) -> None:
+        check_choices(self, "fabric")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,18 +138,22 @@ class SpikeSettings:
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """What every mode that writes a run shares. ``init``: a run whose weights to start from; ``weights``: an official
-    checkpoint of the family, which fills the whole network."""
+    checkpoint of the family, which fills the whole network. ``replay``: a file bad-step-N.pt of a run that met a loss
+    that is no number: that step again, and where it went wrong."""
 
     mode: str = "ann"
     model: ModelSettings = field(default_factory=ModelSettings)
-    data: DataSettings = field(default_factory=DataSettings)
+    data: DataSettings = field(default_factory=ChimesSettings)
     loss: LossSpec = field(default_factory=LossSpec)
     information: InformationSettings = field(default_factory=InformationSettings)
+    augment: AugmentSpec = field(default_factory=AugmentSpec)
     train: TrainSettings = field(default_factory=TrainSettings)
+    fabric: FabricSettings = field(default_factory=FabricSettings)
     seed: int = within(0, least=0, most=GREATEST_SEED)
     device: str = "cpu"
     init: str = ""
     weights: str = ""
+    replay: str = ""
     run: str = ""
     resume: bool = False
     overwrite: bool = False

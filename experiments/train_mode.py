@@ -2,75 +2,109 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import csv
+import io
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from common.files import write_whole
+from lightning_fabric import Fabric
+
+from common.files import clear_unfinished, write_whole
 from experiments.config_file import dump, load
+from experiments.continuation import first_change
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.device import device_of, placed
 from experiments.errors import UserError
 from experiments.evaluate import all_scores, score
+from experiments.host_memory import most_memory
 from experiments.initial import initialise
 from experiments.modes.convert import ConvertSettings
 from experiments.modes.snn import SnnSettings
-from experiments.network import for_inference, network
+from experiments.network import for_inference
+from experiments.network import network as new_network
 from experiments.progress import bars
-from experiments.run_folder import (
-    prepare,
-    write_json,
-    write_weights,
-)
+from experiments.run_folder import prepare, write_json, write_weights
 from experiments.settings import RunSettings
-from experiments.trainer import Stopped, Trainer
-from graph.lower import Network
+from experiments.training import processes
+from experiments.training.fabric import fabric_of
+from experiments.training.loop import Trainer
+from experiments.training.replay import replay
+from experiments.training.stopwatch import Stopwatch
+from graph.lower import Network, where
 from graph.lower.files import graph_file
 from graph.passes import fold, lint
 
-# What may differ between a run and its continuation without changing its numbers.
-FREE = ("resume", "overwrite", "run", "train.stop_after", "train.save_every", "train.log_every", "data.workers")
-
-
-def _flat(settings: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in asdict(settings).items():
-        inner = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-        found.update(inner)
-    return {k: v for k, v in found.items() if k not in FREE}
-
 
 def open_run(settings: RunSettings) -> Path:
-    """The run's folder with its config in it; a continuation must have the settings that the run was started with."""
+    """The run's folder with its config in it; a continuation must have the settings that the run was started with.
+    Made by the first process, and there for all."""
     folder = Path(settings.run)
-    prepare(folder, resume=settings.resume, overwrite=settings.overwrite)
-    config = folder / "config.yaml"
-    if settings.resume and config.exists():
-        before, now = _flat(load(config.read_text(), str(config))), _flat(settings)
-        changed = [k for k in now if before.get(k) != now[k]]
-        if changed:
-            raise UserError(
-                f"--{changed[0]} is {now[changed[0]]!r}, but run '{folder}' was started with "
-                f"{before.get(changed[0])!r}; resume with the same settings or start another --run"
-            )
-    write_whole(config, dump(replace(settings, resume=False, overwrite=False)))
+    if processes.first():
+        _open(settings, folder)
+    processes.wait()
     return folder
 
 
-def train_network(settings: RunSettings, folder: Path, module: Network, label: str) -> float:
-    """Train in place; -> seconds. A deliberate stop is reported as how to go on."""
-    write_whole(folder / "graph.json", graph_file(module))
-    trainer = Trainer(settings, folder, module, split(settings.data, "train"))
-    if settings.resume:
-        trainer.restore()
-    with bars() as progress:
+def _open(settings: RunSettings, folder: Path) -> None:
+    prepare(folder, resume=settings.resume, overwrite=settings.overwrite)
+    clear_unfinished(folder)
+    config = folder / "config.yaml"
+    if settings.resume and config.exists():
+        change = first_change(load(config.read_text(), str(config)), settings)
+        if change is not None:
+            raise UserError(
+                f"--{change.key} is {change.now!r}, but run '{folder}' was started with {change.before!r}; resume with "
+                "the same settings or start another --run"
+            )
+    write_whole(config, dump(replace(settings, resume=False, overwrite=False)))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """``memory``: megabytes that this process has held at most, until its training ended."""
+
+    network: Network
+    seconds: float
+    memory: float
+
+
+def train_network(settings: RunSettings, folder: Path, network: Network, fabric: Fabric, label: str) -> Trained:
+    """Train a network; what comes out stands in the run's folder too."""
+    if processes.first():
+        write_whole(folder / "graph.json", graph_file(network))
+
+    def validate(trained: Network) -> float:
+        return score(trained, split(settings.data, "val"), workers=settings.data.workers).miou
+
+    trainer = Trainer(settings, folder, network, split(settings.data, "train"), fabric, validate)
+    told = trainer.restore() if settings.resume else ""
+    if told and processes.first():
+        print(told, file=sys.stderr)
+    with bars(silent=not processes.first()) as progress:
         trainer.run(progress, label)
-    write_weights(folder / "model.safetensors", module.state_dict())
-    return trainer.seconds
+    memory = most_memory(trainer.device)
+    result = trainer.result()
+    if processes.first():
+        write_weights(folder / "model.safetensors", result.state_dict())
+        write_times(folder / "times.csv", trainer.watch)
+    return Trained(network=result, seconds=trainer.seconds, memory=memory)
 
 
-def facts(settings: RunSettings, module: Network, seconds: float) -> dict[str, Any]:
+def write_times(path: Path, watch: Stopwatch) -> None:
+    """Seconds of this process's training by what was done, and their shares."""
+    total = sum(watch.seconds.values()) or 1.0
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["what", "seconds", "share"])
+    for name, seconds in watch.seconds.items():
+        writer.writerow([name, f"{seconds:.3f}", f"{seconds / total:.4f}"])
+    write_whole(path, text.getvalue())
+
+
+def facts(settings: RunSettings, module: Network, trained: Trained) -> dict[str, Any]:
     """The keys of ``metrics.json`` that are not scores."""
     neuron = settings.neuron if isinstance(settings, SnnSettings | ConvertSettings) else None
     inference = module.graph.pruned(["mask"])
@@ -83,7 +117,8 @@ def facts(settings: RunSettings, module: Network, seconds: float) -> dict[str, A
         "split": "test",
         "seed": settings.seed,
         "parameters": sum(p.numel() for p in for_inference(module).parameters()),
-        "train_seconds": round(seconds, 1),
+        "train_seconds": round(trained.seconds, 1),
+        "train_memory_mb": round(trained.memory),
         "steps": neuron.steps if neuron else 1,
         "levels": neuron.levels if neuron else 0,
         "neuron": neuron.kind if neuron else "none",
@@ -93,24 +128,33 @@ def facts(settings: RunSettings, module: Network, seconds: float) -> dict[str, A
 
 def scores(settings: RunSettings, module: Network) -> dict[str, Any]:
     """Validation chooses, test is reported; both are written so that nobody has to choose on the latter."""
-    module = placed(module, device_of(settings.device))
-    test = split(settings.data, "test")
-    found = all_scores(module, test, mask_channels(settings.data))
-    found["miou_val"] = score(module, split(settings.data, "val")).miou
-    return found
+    test, workers = split(settings.data, "test"), settings.data.workers
+    scored = all_scores(module, test, mask_channels(settings.data), workers=workers)
+    scored["miou_val"] = score(module, split(settings.data, "val"), workers=workers).miou
+    return scored
+
+
+def start(settings: RunSettings, network: Network) -> Fabric:
+    """All processes that the settings ask for, this one among them; from here on they go together."""
+    fabric = fabric_of(settings, device_of(settings.device), network.graph)
+    fabric.launch()
+    return fabric
 
 
 def train(settings: RunSettings) -> None:
-    require_data(settings.data)
-    module = network(settings, mask_channels(settings.data), settings.seed)
-    for line in initialise(module, settings):
-        print(line)
-    folder = open_run(settings)
-    try:
-        seconds = train_network(settings, folder, module, f"{settings.mode} {folder.name}")
-    except Stopped:
-        print(f"stopped as asked; continue with --run {folder} --resume")
+    if settings.replay:
+        print(replay(settings))
         return
-    metrics = {**facts(settings, module, seconds), **scores(settings, for_inference(module))}
-    write_json(folder / "metrics.json", metrics)
-    print(f"{folder}: mIoU {metrics['miou']:.4f}, F {metrics['fscore']:.4f} on {metrics['clips']} test clips")
+    require_data(settings.data)
+    network = new_network(settings, mask_channels(settings.data), settings.seed)
+    lines = initialise(network, settings)
+    fabric = start(settings, network)
+    if processes.first():
+        print(*lines, sep="\n", end="\n" if lines else "")
+    folder = open_run(settings)
+    trained = train_network(settings, folder, network, fabric, f"{settings.mode} {folder.name}")
+    result = placed(for_inference(trained.network), where(trained.network))
+    metrics = {**facts(settings, trained.network, trained), **scores(settings, result)}
+    if processes.first():
+        write_json(folder / "metrics.json", metrics)
+        print(f"{folder}: mIoU {metrics['miou']:.4f}, F {metrics['fscore']:.4f} on {metrics['clips']} test clips")

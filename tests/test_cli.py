@@ -20,8 +20,8 @@ from experiments.modes import MODES, PLANNED
 from experiments.modes.ann import AnnSettings
 from experiments.modes.convert import ConvertSettings
 from experiments.modes.snn import SnnSettings
-from experiments.schedule import SCHEDULES
 from experiments.settings import NeuronSettings, SpikeSettings, TrainSettings
+from experiments.training.schedule import SCHEDULES
 from graph.models import FAMILIES
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +127,10 @@ MISTAKES = {
     f"{PUBLISHED} --neuron.kind lif --neuron.levels 1": "neuron.kind ilif",
     f"{PUBLISHED} --weights some.pth --model.backbone resnet50": "expected miavs on pvt_v2...",
     "--mode ann --data.dataset chime": "'chimes'",
+    "--mode ann --data.dataset": "--data.dataset has no value, expected one: one of chimes, avsbench",
+    "--mode ann --data.root x": "--data.root is no key of dataset chimes; avsbench has it",
+    "--mode ann --data.dataset avsbench --data.classes 5": "no key of dataset avsbench; chimes has it",
+    "--mode data --data.dataset chimes": "nearest: '--dataset'",
     "--mode ann --information.estimator infonec": "'infonce'",
     "--mode ann --device gpu": "'cpu'",
     "--mode ann --device cuda:x": "'cuda",

@@ -14,6 +14,7 @@ from typing import Any
 from common.files import write_whole
 from experiments.demo_report import cost_rows
 from experiments.run_folder import read_json
+from tools.readme_full import table as full_table
 from tools.readme_kernels import table as kernels_table
 from tools.readme_systems import table as systems_table
 from tools.results import FOLDER
@@ -94,7 +95,12 @@ def runs() -> str:
     return "\n\n".join(parts)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"results": runs, "systems": systems_table, "kernels": kernels_table}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "results": runs,
+    "systems": systems_table,
+    "kernels": kernels_table,
+    "full size": full_table,
+}
 
 
 def rewritten(text: str) -> str:

@@ -7,11 +7,13 @@ The sound's messages are read by the pixels and what was seen by the sound, so `
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ann.checkpoints.backbones import WB, pvt_rules, resnet_rules, resnet_unused, vggish_rules, vggish_unused
 from ann.checkpoints.keymap import KeyMap, Part, Rule, rule, thirds
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from common.words import nearest
+
+if TYPE_CHECKING:  # the command line asks for names alone, and torch takes long to import
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

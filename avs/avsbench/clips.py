@@ -4,16 +4,16 @@ image = (pixels / 255 - mean) / std with ImageNet's statistics, as the pretraine
 VGGish wants it: neither lies on the dyadic grids of chimes.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from avs.avsbench.images import read_frame, read_mask
-from avs.avsbench.layout import Place, Row
+from avs.avsbench.index import rows_of
+from avs.avsbench.layout import Place, Row, place
 from avs.avsbench.logmels import read_logmel
 from avs.avsbench.published import PairsOfClips, SeventyOne
 from avs.avsbench.resound import Resounded, resounded
@@ -26,10 +26,10 @@ KEPT = 1 << 27  # bytes of decoded frames, and of log-mels, that stay in memory
 
 
 class Reader:
-    """Files -> tensors, with the last used ones in memory. ``workers`` > 0 threads decode at once."""
+    """Files -> tensors, with the last used ones in memory."""
 
-    def __init__(self, place: Place, image: int, workers: int = 0) -> None:
-        self.place, self.image, self.workers = place, image, workers
+    def __init__(self, place: Place, image: int) -> None:
+        self.place, self.image = place, image
         self.picture = lru_cache(max(1, KEPT // (4 * image * image)))(self._picture)
         self.logmel = lru_cache(max(1, KEPT // (place.layout.frames * 96 * 64 * 4)))(self._logmel)
 
@@ -47,11 +47,9 @@ class Reader:
     def _logmel(self, row: Row) -> Tensor:
         return read_logmel(self.place.logmel(row), self.place.layout.frames)
 
-    def map(self, function: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
-        if not self.workers:
-            return list(map(function, *columns))
-        with ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(function, *columns))
+    def __reduce__(self) -> tuple[type["Reader"], tuple[Place, int]]:
+        """To another process goes what to read, not what was read."""
+        return Reader, (self.place, self.image)
 
 
 class AVSBenchClips:
@@ -92,7 +90,7 @@ class AVSBenchClips:
 
     def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
         rows, frames = [self.rows[i] for i in clip_idx.tolist()], frame_idx.tolist()
-        pictures = self.reader.map(self.reader.picture, rows, frames)
+        pictures = [self.reader.picture(row, frame) for row, frame in zip(rows, frames, strict=True)]
         pixels = torch.stack([image for image, _ in pictures])
         exists = self.valid[clip_idx, frame_idx][:, None, None, None]
         return {
@@ -105,12 +103,16 @@ class AVSBenchClips:
 
     def sounds(self, clip_idx: Tensor, frame_idx: Tensor) -> Tensor:
         """[B] indices -> log-mels [B, 1, 96, 64]."""
-        clips = self.reader.map(self.reader.logmel, [self.rows[i] for i in clip_idx.tolist()])
-        return torch.stack([sound[frame] for sound, frame in zip(clips, frame_idx.tolist(), strict=True)])
+        pairs = zip(clip_idx.tolist(), frame_idx.tolist(), strict=True)
+        return torch.stack([self.reader.logmel(self.rows[clip])[frame] for clip, frame in pairs])
 
     def labelled_frames(self) -> tuple[Tensor, Tensor]:
         clip_idx, frame_idx = self.labelled.nonzero(as_tuple=True)
         return clip_idx, frame_idx
+
+    def name(self, clip: int) -> str:
+        row = self.rows[clip]
+        return f"clip {row.name} of {row.split}"
 
     def subset(self, clip_idx: Tensor) -> "AVSBenchClips":
         """Some clips, over the same files in memory."""
@@ -121,3 +123,9 @@ class AVSBenchClips:
 
     def resounded(self) -> dict[str, Resounded]:
         return resounded(self)
+
+
+def load(variant: str, root: Path, split: str, *, image: int, count: int = 0) -> AVSBenchClips:
+    """A split, its pictures brought to ``image`` x ``image``; files are read when they are asked for."""
+    where = place(variant, root)
+    return AVSBenchClips(Reader(where, image), rows_of(where, split, count))

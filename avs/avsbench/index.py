@@ -1,7 +1,7 @@
 """The table of a variant (csv) -> its clips, by split. A row that cannot be meant is an error that names its line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from avs.avsbench.layout import SPLITS, Layout, Place, Row
@@ -66,3 +66,11 @@ def index(place: Place) -> dict[str, tuple[Row, ...]]:
     if empty:
         raise ValueError(f"{place.table}: found no clip of split '{empty[0]}', expected at least one")
     return {split: tuple(rows) for split, rows in by_split.items()}
+
+
+def rows_of(where: Place, split: str, count: int = 0) -> Sequence[Row]:
+    """The first ``count`` clips of a split, or all of them (0)."""
+    rows = index(where)[split]
+    if count > len(rows):
+        raise ValueError(f"{where.table}: found {len(rows)} clips of split '{split}', expected at least {count}")
+    return rows[: count or None]

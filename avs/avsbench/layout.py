@@ -10,6 +10,7 @@ Zhou et al., "Audio-Visual Segmentation", ECCV 2022, and "Audio-Visual Segmentat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SPLITS = ("train", "val", "test")
 CLASSES = 71  # of avss, with the background
@@ -121,6 +122,10 @@ class Place:
     layout: Layout
     base: Path
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process has the layouts itself.
+        return _place_again, (self.layout.variant, self.base)
+
     @property
     def table(self) -> Path:
         return self.base / self.layout.table
@@ -140,6 +145,10 @@ class Place:
     def _at(self, template: str, row: Row, frame: int = 0) -> Path:
         number = frame + self.layout.first
         return self.base / template.format(split=row.split, group=row.group, name=row.name, number=number)
+
+
+def _place_again(variant: str, base: Path) -> Place:
+    return Place(layout=LAYOUTS[variant], base=base)
 
 
 def place(variant: str, root: Path) -> Place:

@@ -42,6 +42,9 @@ class Resounded:
     def labelled_frames(self) -> tuple[Tensor, Tensor]:
         return self.clips.labelled_frames()
 
+    def name(self, clip: int) -> str:
+        return self.clips.name(clip)
+
     def meters(self) -> list[Meter]:
         """None: nothing is published for other sounds."""
         return []

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from avs.audio import EXAMPLE_SAMPLES
 from avs.chimes.kinds import KINDS
 from avs.chimes.scene import Scene, grid, local
 from avs.chimes.shapes import Array
 from avs.chimes.spec import ChimesSpec
 from avs.chimes.timbres import cut, noise
+from avs.sound import EXAMPLE_SAMPLES
 
 LUMPS = 6
 

@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.random import Generator, default_rng
 
-from avs.audio import SAMPLE_RATE
 from avs.chimes.shapes import Array
+from avs.sound import SAMPLE_RATE
 
 TABLE = 4096
 NOISE = 1 << 18

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avs.precision import exact
+
 POSITIVE = 0.4
 EPSILON = 1e-6
 
@@ -35,8 +37,8 @@ def released(score: Tensor, mask: Tensor, labelled: Tensor | None = None) -> Ten
     Unlabelled frames take part in the normalisation only. Without a positive or without a negative pixel the formula
     divides by 0: the value is then 0, with zero gradient.
     """
-    exact = score if score.dtype == torch.float64 else score.float()
-    m = normalised(exact)
+    whole = exact(score)
+    m = normalised(whole)
     share = functional.adaptive_avg_pool2d((mask > 0).to(m)[:, None], (m.shape[-2], m.shape[-1]))[:, 0]
     if labelled is not None:
         kept = labelled.to(m.device)
@@ -44,5 +46,5 @@ def released(score: Tensor, mask: Tensor, labelled: Tensor | None = None) -> Ten
     positive = share > POSITIVE
     above, below = m[positive], m[~positive]
     if not len(above) or not len(below):
-        return 0.0 * exact.sum()
+        return 0.0 * whole.sum()
     return above.mean() - (below.exp() + EPSILON).log().mean() - len(above) / len(below) * math.log(EPSILON)

@@ -6,33 +6,15 @@ Only labelled frames have a mask to compare with; the network's own losses, and 
 A batch without a labelled frame gives 0 for everything that needs a mask.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from avs.losses.masks import LossSpec, extra_losses, mixed
-from avs.losses.set_loss import CLASS, MASK, heads_of, set_loss
-
-# What the mask is read from: after the fusion with the sound where a family publishes that, as AVSegFormer's own code.
-FEATURES = ("fused_feature", "mask_feature")
-
-
-def _feature(names: Collection[str]) -> str:
-    return next((name for name in FEATURES if name in names), "")
-
-
-def check(spec: LossSpec, names: Collection[str]) -> None:
-    """Whether a network with outputs of these names can be trained with these weights."""
-    if spec.feature and not _feature(names):
-        raise ValueError(
-            f"loss.feature: found {spec.feature} with a network without an output {' or '.join(FEATURES)}, expected 0"
-        )
-    if spec.set and not {f"{CLASS}0", f"{MASK}0"} <= set(names):
-        raise ValueError(
-            f"loss.set: found {spec.set} with a network without the outputs {CLASS}0 and {MASK}0, expected 0, or a "
-            "model with queries, such as av2ts"
-        )
+from avs.losses.masks import extra_losses, mixed
+from avs.losses.set_loss import heads_of, set_loss
+from avs.losses.spec import LossSpec, check, feature_of
+from avs.precision import exact
 
 
 def objective(
@@ -46,10 +28,10 @@ def objective(
 ) -> dict[str, Tensor]:
     """Outputs by name, target [B, H, W], clip [B], labelled [B] bool (None: all) -> {"loss", and each part}."""
     check(spec, outputs)
-    parts: dict[str, Tensor] = {"loss": 0.0 * outputs["mask"].float().sum()}
+    parts: dict[str, Tensor] = {"loss": 0.0 * exact(outputs["mask"]).sum()}
     if labelled is None or labelled.any():
         logits, mask = _rows(outputs["mask"], labelled), _rows(target, labelled)
-        feature = _rows(outputs[_feature(outputs)], labelled) if spec.feature else None
+        feature = _rows(outputs[feature_of(outputs)], labelled) if spec.feature else None
         parts = mixed(logits if logits.shape[1] > 1 else logits[:, 0], mask, spec, feature)
         if spec.set:
             terms = set_loss(heads_of(outputs), target, clip=clip, generator=generator, labelled=labelled)

@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from avs.losses.matching import cheapest, class_masks, costs
 from avs.losses.points import uncertain_points, uniform_points, values_at
+from avs.losses.spec import CLASS, MASK
 
-CLASS, MASK = "queries_class_", "queries_mask_"
 Head = tuple[Tensor, Tensor]
 
 

@@ -6,12 +6,10 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from torch.cuda import is_available
-
 from experiments.cli import network
-from experiments.cli.keys import settings_of
-from experiments.datasets import DATASETS
-from experiments.device import check
+from experiments.cli.keys import DATA, keys_of
+from experiments.datasets import DATASETS, DataSettings
+from experiments.device_names import check, cuda_devices
 from experiments.errors import UserError, unknown
 from experiments.limits import described
 from experiments.modes import MODES
@@ -28,12 +26,13 @@ def get(settings: Any, key: str) -> Any:
 
 def values(settings: Any) -> None:
     """What holds on every machine; so a run that was made on another can be read here."""
-    table = settings_of(MODES[settings.mode])
+    data = getattr(settings, DATA, None)
+    table = keys_of(MODES[settings.mode], data.dataset if isinstance(data, DataSettings) else "").settings
     for key, setting in table.items():
         value = get(settings, key)
         # A name that is left out, as it is by default, is the spec's own.
         if setting.words and value not in setting.words and value != setting.default:
-            raise unknown(key, value, setting.words)
+            raise unknown(setting.shown, value, setting.words)
     for key, setting in table.items():
         value, bounds = get(settings, key), setting.limits
         # Also refuses nan, which is neither.
@@ -56,8 +55,6 @@ def _data(settings: RunSettings) -> None:
     dataset = DATASETS[data.dataset]
     if settings.model.spec not in specs:
         raise unknown("model.spec", settings.model.spec, specs)
-    if data.variant not in dataset.variants:
-        raise unknown(f"data.variant of {dataset.name}", data.variant, dataset.variants)
     dataset.check(data)
     side = dataset.side(data)
     if side and data.image not in (0, side):
@@ -80,13 +77,29 @@ def complete(settings: Any) -> Any:
     return replace(settings, data=replace(settings.data, image=seen(settings)))
 
 
+def _gpus(device: str, processes: int) -> None:
+    there, number = cuda_devices(), device.partition(":")[2]
+    if not there:
+        raise UserError(f"device is '{device}', but torch finds no CUDA device here, expected 'cpu' or 'auto'")
+    if number and int(number) >= there:
+        raise UserError(
+            f"device is '{device}', but there are {there} CUDA devices, expected cuda:0 to cuda:{there - 1}"
+        )
+    if number and processes > 1:
+        raise UserError(f"device is '{device}' and fabric.devices {processes}, expected 'cuda' for more than one")
+    if processes > there:
+        raise UserError(f"fabric.devices is {processes}, expected 1 to {there}, the CUDA devices of this machine")
+
+
 def machine(settings: Any) -> None:
     """What this machine has not got."""
     device = getattr(settings, "device", "cpu")
-    if device.startswith("cuda") and not is_available():
-        raise UserError(f"device is '{device}', but torch finds no CUDA device here, expected 'cpu' or 'auto'")
+    if device.startswith("cuda"):
+        _gpus(device, settings.fabric.devices if isinstance(settings, RunSettings) else 1)
     if not isinstance(settings, RunSettings):
         return
+    if settings.fabric.precision == "16-mixed" and device == "cpu":
+        raise UserError("fabric.precision is '16-mixed' on a CPU, expected 'bf16-mixed' there, or --device cuda")
     cores = os.cpu_count() or 1
     if settings.train.threads > cores:
         raise UserError(f"train.threads is {settings.train.threads}, expected 1 to {cores}, the cores of this machine")

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ann.weight_files import READERS, SOURCES
+from ann.known_weights import SOURCES, SUFFIXES
 from experiments.errors import UserError, nearest
 from experiments.modes import MODES
-from experiments.run_folder import refuse_overwrite
+from experiments.overwrite import refuse_overwrite
 from experiments.settings import RunSettings
 
 
@@ -34,12 +34,12 @@ def _weights(settings: RunSettings) -> None:
     whole = settings.weights or settings.init or MODES[settings.mode].needs_run
     for key, named in ({"weights": settings.weights} if whole else parts).items():
         path, others = Path(named), () if whole else SOURCES
-        if not named or named in others or (path.is_file() and path.suffix in READERS):
+        if not named or named in others or (path.is_file() and path.suffix in SUFFIXES):
             continue
         there = f"ends in '{path.suffix}'" if path.is_file() else "is a folder"
         what = there if path.exists() else "is not there"
-        expected = " or ".join([f"a weight file ({', '.join(READERS)})", *(f"'{other}'" for other in others)])
-        files = [str(p) for p in sorted(path.parent.glob("*")) if p.suffix in READERS and p.is_file()]
+        expected = " or ".join([f"a weight file ({', '.join(SUFFIXES)})", *(f"'{other}'" for other in others)])
+        files = [str(p) for p in sorted(path.parent.glob("*")) if p.suffix in SUFFIXES and p.is_file()]
         near = f"; nearest: '{nearest(named, files)}'" if files else ""
         raise UserError(f"{key} is '{named}', which {what}, expected {expected}{near}")
 
@@ -83,5 +83,6 @@ def folders(settings: Any) -> None:
         _source(mode.shown(mode.reads), run)
     if isinstance(settings, RunSettings):
         _weights(settings)
-        _target(settings)
+        if not settings.replay:  # which writes nothing
+            _target(settings)
     mode.check(settings)

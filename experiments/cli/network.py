@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from ann.pretrained import AUDIO_NAMES, IMAGE_NAMES
+from ann.known_weights import AUDIO_NAMES, IMAGE_NAMES
 from avs import information
-from avs.losses import objective
-from experiments.dataset import frames_per_clip, mask_channels
+from avs.losses import spec as losses
+from experiments.datasets import DATASETS
 from experiments.errors import UserError, nearest
 from experiments.model import model_spec
 from experiments.modes import MODES
@@ -32,7 +32,8 @@ RELEASED: dict[str, str | int] = {
 
 
 def network(settings: RunSettings) -> None:
-    spec = model_spec(settings.model, mask_channels(settings.data), settings.data.image)
+    data = settings.data
+    spec = model_spec(settings.model, DATASETS[data.dataset].channels(data), data.image)
     graph = _built(settings, spec)
     _inputs(settings, graph)
     _clips(settings, graph)
@@ -65,7 +66,7 @@ def _inputs(settings: RunSettings, graph: Graph) -> None:
 
 def _clips(settings: RunSettings, graph: Graph) -> None:
     """A network that looks at neighbours reads whole windows of a clip."""
-    frames, together = frames_per_clip(settings.data), window(graph)
+    frames, together = DATASETS[settings.data.dataset].frames(settings.data), window(graph)
     if frames % together:
         raise UserError(
             f"model.name is '{settings.model.name}', which looks at {together} frames at once, but a clip of "
@@ -78,7 +79,7 @@ def _outputs(settings: RunSettings, graph: Graph) -> None:
     term = settings.information
     shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
     try:
-        objective.check(settings.loss, shapes)
+        losses.check(settings.loss, shapes)
         if term.weight:
             information.check(term.estimator, term.level, shapes)
     except ValueError as error:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import get_args, get_origin
 
-from experiments.cli.keys import settings_of
+from experiments.cli.keys import Keys
 from experiments.errors import UserError, nearest
-from experiments.modes import MODES, Mode
+from experiments.modes import MODES
 
 GENERAL = ("mode", "config", "debug", "help")
 
@@ -39,14 +39,16 @@ def single(key: str, values: list[str], expected: str) -> str:
     return values[0]
 
 
-def options(given: dict[str, list[str]], mode: Mode) -> dict[str, str]:
+def options(given: dict[str, list[str]], keys: Keys) -> dict[str, str]:
     """Each option's values as the one text that the parser reads."""
-    settings = settings_of(mode)
+    mode, settings = keys.mode, keys.settings
     texts: dict[str, str] = {}
     for name, values in given.items():
         if name in GENERAL:
             continue
         key = mode.aliases.get(name, name)
+        if elsewhere := keys.elsewhere(key):
+            raise UserError(f"--{name} {elsewhere}")
         if key not in settings:
             # A group's name (--model) means one of its own keys.
             inner = [known for known in settings if known.startswith(f"{name}.")]

@@ -1,17 +1,28 @@
-"""Datasets by name. A new one is a folder in `avs/` that gives an `avs.split.Split`, a file here that says what the
-settings mean for it, and its name in the line below; or, from outside, ``register``."""
+"""Datasets by name. A new one is a folder in `avs/` that gives an `avs.split.Split`, a file here with its settings and
+what they mean for it, and its name in the line below; or, from outside, ``register``."""
+
+from typing import Any
 
 from common.registry import Registry
-from experiments.datasets.avsbench import AVSBENCH
-from experiments.datasets.chimes import CHIMES
-from experiments.datasets.dataset import SPLITS, Dataset, Folder
+from experiments.datasets.avsbench import AVSBENCH, AvsbenchSettings
+from experiments.datasets.chimes import CHIMES, ChimesSettings
+from experiments.datasets.dataset import SPLITS, Dataset, DataSettings, Folder
 
-DATASETS: Registry[Dataset] = Registry("dataset", CHIMES, AVSBENCH)
+DATASETS: Registry[Dataset[Any]] = Registry("dataset", CHIMES, AVSBENCH)
 
 
-def register(dataset: Dataset) -> None:
+def register(dataset: Dataset[Any]) -> None:
     """For good; ``with DATASETS.including(dataset):`` for a while."""
     DATASETS.add(dataset)
 
 
-__all__ = ["DATASETS", "SPLITS", "Dataset", "Folder", "register"]
+__all__ = [
+    "DATASETS",
+    "SPLITS",
+    "AvsbenchSettings",
+    "ChimesSettings",
+    "DataSettings",
+    "Dataset",
+    "Folder",
+    "register",
+]

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avs import chimes
-from avs.split import Split
-from experiments.datasets.dataset import Dataset
+from experiments.datasets.dataset import Dataset, DataSettings
 from experiments.errors import UserError
-from experiments.settings import DataSettings
+
+if TYPE_CHECKING:
+    from avs.split import Split
 
 
-def spec(data: DataSettings) -> chimes.ChimesSpec:
+@dataclass(frozen=True, kw_only=True)
+class ChimesSettings(DataSettings):
+    """``classes``: how many there are. ``seed``: of the clips. ``cache``: the folder that keeps them, or none."""
+
+    dataset: str = "chimes"
+    classes: int = 5
+    seed: int = 0
+    cache: str = ".cache/chimes"
+
+
+def spec(data: ChimesSettings) -> chimes.ChimesSpec:
     return chimes.ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed)
 
 
-def split(data: DataSettings, name: str, count: int) -> Split:
+def split(data: ChimesSettings, name: str, count: int) -> Split:
     return chimes.load(spec(data), name, count, Path(data.cache) if data.cache else None)
 
 
-def check(data: DataSettings) -> None:
+def check(data: ChimesSettings) -> None:
     try:
         spec(data)
     except ValueError as error:
@@ -28,7 +41,7 @@ def check(data: DataSettings) -> None:
 
 CHIMES = Dataset(
     name="chimes",
-    keys="classes: how many there are; seed: of the clips; cache: the folder that keeps them",
+    settings=ChimesSettings,
     variants=chimes.VARIANTS,
     usual={"train": 1600, "val": 100, "test": 200},
     grid=True,

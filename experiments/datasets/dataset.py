@@ -6,13 +6,34 @@ What a split itself knows (objects, published scores, other sounds) is said by t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from avs.split import Split
-from experiments.settings import DataSettings
+from experiments.limits import within
+
+if TYPE_CHECKING:  # an entry says what there is; only who reads a split waits for torch
+    from avs.split import Split
 
 SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """``train``, ``val``, ``test``: clips of each split, 0: the dataset's usual number. Val chooses, test is only
+    reported. ``image``: pixels of a side, 0: what the model sees. ``workers``: processes that
+    read ahead of training and scoring."""
+
+    dataset: str = ""
+    variant: str = "ms3"
+    train: int = within(0, least=0)
+    val: int = within(0, least=0)
+    test: int = within(0, least=0)
+    image: int = within(0, least=0)
+    workers: int = within(0, least=0)
+
+
+Settings = TypeVar("Settings", bound=DataSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +54,9 @@ def _whole(data: DataSettings, counts: Mapping[str, int]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dataset:
-    """``keys``: what it reads of the settings of data, for --help. ``variants``: the words of ``data.variant``.
+class Dataset(Generic[Settings]):
+    """``settings``: a frozen dataclass, what all datasets share and keys of its own; its docstring says them in --help.
+    ``variants``: the words of ``data.variant``.
 
     ``usual``: clips of a split that are read unless the settings say how many; 0: all. ``grid``: pictures and log-mels
     are dyadic numbers. ``split``: (data, name, count, 0: all) -> clips. ``channels`` of the mask, ``frames`` of a clip
@@ -45,21 +67,27 @@ class Dataset:
     """
 
     name: str
-    keys: str
+    settings: type[Settings]
     variants: tuple[str, ...]
     usual: Mapping[str, int]
     grid: bool
-    split: Callable[[DataSettings, str, int], Split]
-    channels: Callable[[DataSettings], int]
-    frames: Callable[[DataSettings], int]
-    side: Callable[[DataSettings], int]
-    check: Callable[[DataSettings], None] = _fine
-    whole: Callable[[DataSettings, Mapping[str, int]], None] = _whole
+    split: Callable[[Settings, str, int], Split]
+    channels: Callable[[Settings], int]
+    frames: Callable[[Settings], int]
+    side: Callable[[Settings], int]
+    check: Callable[[Settings], None] = _fine
+    whole: Callable[[Settings, Mapping[str, int]], None] = _whole
     folder: Folder | None = None
 
     def __post_init__(self) -> None:
         if set(self.usual) != set(SPLITS):
             raise ValueError(f"dataset {self.name}: usual has {', '.join(self.usual)}, expected {', '.join(SPLITS)}")
+        default = getattr(self.settings, "dataset", None)
+        if not is_dataclass(self.settings) or default != self.name:
+            raise ValueError(
+                f"dataset {self.name}: the field dataset of {self.settings.__name__} is {default!r}, expected a "
+                f"dataclass with '{self.name}' there"
+            )
 
     def count(self, data: DataSettings, split: str) -> int:
         """How many clips of a split: what the settings say, else the usual number, else 0, all that there are."""

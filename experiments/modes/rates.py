@@ -10,6 +10,8 @@ from experiments.modes.mode import Mode
 
 @dataclass(frozen=True, kw_only=True)
 class RatesSettings:
+    """``out``: the folder of the table and the picture; default, beside the run."""
+
     mode: str = "rates"
     run: str = ""
     clips: int = within(20, least=1)

@@ -15,8 +15,9 @@ See = Callable[[Node, tuple[Tensor, ...], Tensor], None]
 
 
 @torch.no_grad()
-def observe(network: Network, batch: Mapping[str, Tensor], see: See) -> dict[str, Tensor]:
+def observe(network: Network, batch: Mapping[str, Tensor], see: See, *, training: bool = False) -> dict[str, Tensor]:
     """Run a batch in eval mode, node by node, and report (node, inputs, value) of each as it is computed; -> outputs.
+    ``training``: in the mode that its parts are in instead.
 
     Sites that are lent a norm are run as the network runs them, and the norm is shown beside."""
     graph, values = network.graph, dict[str, Tensor]()
@@ -24,7 +25,8 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: See) -> dict[str
     if missing:
         raise ValueError(f"batch lacks the inputs {missing}, found {sorted(batch)}")
     modes = [(part, part.training) for part in network.modules()]
-    network.eval()
+    if not training:
+        network.eval()
     try:
         for name, node in graph.nodes.items():
             if isinstance(node.op, Input):
@@ -34,6 +36,6 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: See) -> dict[str
             if not isinstance(node.op, Output):
                 see(node, tuple(values[a] for a in node.args), values[name])
     finally:
-        for part, training in modes:
-            part.training = training
+        for part, mode in modes:
+            part.training = mode
     return {name: values[value] for name, value in graph.outputs.items()}

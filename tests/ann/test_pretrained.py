@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ann import ANN, QANN
+from ann.known_weights import PACKAGE, PACKAGED, SOURCES, SUFFIXES
 from ann.pretrained import load_audio, load_image
-from ann.weight_files import PACKAGE, PACKAGED
+from ann.weight_files import LOADERS, READERS, from_package
 from graph.backbones import AUDIO, BACKBONES
 from graph.backbones.classifier import classifier
 from graph.graph import Graph
@@ -175,8 +176,6 @@ def test_the_package_knows_what_it_sees():
     from matplotlib.cbook import get_sample_data
     from matplotlib.image import imread
 
-    from ann.weight_files import from_package
-
     module = lower(classifier(PACKAGED), ANN).eval()
     load_image(module, PACKAGED, PACKAGE, prefix="")
     theirs = from_package(PACKAGED)
@@ -313,3 +312,8 @@ def test_ced_loads_under_its_published_names(tmp_path):
     report = load_audio(module, "ced_mini", tmp_path / "ced.pt")
     assert set(report.unused) == set(extra) and len(report.loaded) == len(names)
     assert holds(module, {k: v for k, v in ours.items() if "num_batches" not in k}, "audio.")
+
+
+def test_what_is_known_by_name_can_be_loaded():
+    """The tables of names need no torch, and so stand elsewhere than the loaders."""
+    assert tuple(READERS) == SUFFIXES and tuple(LOADERS) == SOURCES

@@ -18,7 +18,7 @@ from PIL import Image
 
 from avs import avsbench
 from avs.avsbench.unpickle import tensor_of
-from tests import avsbench_mini as mini
+from tools import avsbench_mini as mini
 
 
 def saved(value, **options):

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from avs.information.estimators import ESTIMATORS
+from avs.information.names import BOUNDS, NAMES, check
 from avs.information.released import released
-from avs.information.term import NAMES, as_map, check, term
+from avs.information.terms import as_map, term
 
 SHAPES = {
     "mask": (1, 8, 8),
@@ -86,3 +88,7 @@ def test_released_has_nothing_to_learn_or_to_save():
 def test_what_a_network_lacks_is_said(arguments, lacking, sentence):
     with pytest.raises(ValueError, match=sentence):
         check(*arguments, {name: shape for name, shape in SHAPES.items() if name != lacking})
+
+
+def test_every_bound_that_has_a_name_is_there():
+    assert tuple(ESTIMATORS) == BOUNDS

@@ -1,12 +1,15 @@
 """The loss of a network's outputs, and the published recipes against their formulas."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
 
-from avs.losses.masks import LossSpec, bce_loss, ce_loss, dice_loss, feature_dice
+from avs.losses.masks import bce_loss, ce_loss, dice_loss, feature_dice
 from avs.losses.objective import check, objective
 from avs.losses.set_loss import heads_of, set_loss
+from avs.losses.spec import OF_A_MASK, LossSpec
 
 CLIP = torch.tensor([0, 0, 1, 1])
 
@@ -76,6 +79,14 @@ def test_av2ts_reads_its_queries_alone():
     found["loss"].backward()
     assert not o["mask"].grad.any() and all(o[f"queries_{kind}_1"].grad.any() for kind in ("class", "mask"))
     assert {"set", "set_ce", "set_bce", "set_dice", "set_frames"} < found.keys()
+
+
+@pytest.mark.parametrize("part", OF_A_MASK)
+def test_a_part_counts_as_often_as_its_weight(part):
+    o, mask = outputs(3 if part == "ce" else 1), target()
+    once, twice, thrice = (loss(o, mask, replace(LossSpec(), **{part: weight})) for weight in (1.0, 2.0, 3.0))
+    assert float((twice - once).detach()) > 0.05
+    torch.testing.assert_close(thrice - twice, twice - once)
 
 
 def test_losses_of_the_network_are_added_with_their_weight():

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from common import files
-from common.files import whole_file, write_whole
+from common.files import clear_unfinished, whole_file, write_whole
 
 
 def test_bytes_and_text_in_a_new_folder(tmp_path):
@@ -68,3 +68,15 @@ def test_the_rights_are_those_of_any_new_file(tmp_path, mask, rights):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == rights
+
+
+def test_what_was_never_finished_is_removed_and_nothing_else(tmp_path):
+    for name in (".keep", ".ann.lock", "state.pt", "a.b.cdefghij"):
+        (tmp_path / name).write_text("mine")
+    with whole_file(tmp_path / "state.pt") as file:
+        file.write(b"ours")
+        (left,) = tmp_path.glob(".state.pt.*")
+    left.write_text("half")  # as if the process had been killed before the end
+    clear_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ann.lock", ".keep", "a.b.cdefghij", "state.pt"]
+    assert (tmp_path / "state.pt").read_text() == "ours"

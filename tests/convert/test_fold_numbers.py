@@ -53,7 +53,9 @@ def test_sites(choice, taken_over, batch, randomise):
     a, b = module(**batch)["mask"], folded(**batch)["mask"]
     assert a.abs().max() > 0.01
     assert torch.allclose(a, b, atol=1e-4) or equal_counts(module, folded, batch) < 1
-    assert equal_counts(module, folded, batch) >= 0.999
+    # A sum on the edge of a count falls either way, and over several steps that is carried on: how many do depends on
+    # the processor. A wrong fold leaves 0.54 to 0.82 equal.
+    assert equal_counts(module, folded, batch) >= (0.999 if spec.steps == 1 else 0.99)
     signs = [m.sign for m in folded.modules() if hasattr(m, "sign")]
     flipped = any((s < 0).any() for s in signs)
     assert flipped == any(v.startswith("sites.") for v in _norms_into_sites(module, spec))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from avs.metrics_semantic import SemanticIoU
 from experiments.cli import main
 from experiments.config_file import load
 from experiments.dataset import mask_channels, split
+from experiments.datasets import AvsbenchSettings, ChimesSettings
 from experiments.run_folder import read_json
-from experiments.settings import DataSettings
-from tests import avsbench_mini as mini
+from tools import avsbench_mini as mini
 
 
 @pytest.fixture(scope="module")
@@ -221,8 +222,8 @@ def test_padding_counts_as_right_in_the_padded_scores_only():
 
 
 def test_counts_of_zero_are_the_usual_ones(base):
-    settings = DataSettings(dataset="avsbench", variant="ms3", root=str(base / "root"), image=32)
+    settings = AvsbenchSettings(variant="ms3", root=str(base / "root"), image=32)
     assert len(split(settings, "train")) == 3
-    assert len(split(DataSettings(**{**vars(settings), "train": 2}), "train")) == 2
-    found = DataSettings()
+    assert len(split(replace(settings, train=2), "train")) == 2
+    found = ChimesSettings()
     assert (found.train, found.val, found.test) == (0, 0, 0)

@@ -11,6 +11,7 @@ import pytest
 from experiments.cli import parse
 from experiments.cli.files import Layer, layers
 from experiments.cli.keys import leaves
+from experiments.datasets import AvsbenchSettings
 from experiments.modes.ann import AnnSettings
 from graph.models import MODELS
 from tests.experiments.config_costs import CLIPS, cost_line
@@ -144,7 +145,7 @@ def test_a_repetition_is_seen():
 def test_every_base_is_of_use_and_has_keys_of_a_run(folder):
     used = {layer.name for name in RUNS for layer in layers(name)[:-1]}
     assert set(BASES) <= used
-    known = {setting.key for setting in leaves(AnnSettings)}
+    known = {setting.key for setting in leaves(AnnSettings, chosen={"data": AvsbenchSettings})}
     for name in BASES:
         assert (folder / name).read_text().startswith("# ")
         assert set(flat(layers(name)[-1].values)) <= known

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from experiments.trainer import CountMeter
+from experiments.training.counts import CountMeter
 from graph.lower import lower
 from graph.models import build
-from graph.passes import driven_macs, spikify
+from graph.neuron import Neuron
+from graph.passes import SpikeSpec, driven_macs, spikify
 from layers.site import SpikeSite
 from snn import SNN
 
@@ -46,3 +47,20 @@ def test_meter_is_the_weighted_mean_and_has_a_gradient(spiking):
     assert meter.take() is None
     module.eval()(image=torch.randn(2, 3, 64, 64), logmel=torch.randn(2, 1, 96, 64))
     assert meter.take() is None
+
+
+def test_counts_of_all_steps_are_added_up():
+    """T steps of rate r count as T r: the meter is T times the mean of what its sites put out."""
+    torch.manual_seed(0)
+    lif = Neuron(kind="lif", levels=1)
+    graph = spikify(build("miavs", "micro").pruned(["mask"]), SpikeSpec(neuron=lif, steps=3, signed=False))
+    module, means = lower(graph, SNN), {}
+    meter = CountMeter(module, penalised=False)
+    for name in driven_macs(graph):
+        module.get_submodule(name).register_forward_hook(
+            lambda m, i, o, name=name: means.__setitem__(name, float(o.detach().abs().mean()))
+        )
+    module.train()(image=torch.randn(2, 3, 32, 32), logmel=torch.randn(2, 1, 96, 64))
+    driven = driven_macs(graph)
+    mean = sum(means[s] * m for s, m in driven.items()) / sum(driven.values())
+    assert mean > 0 and float(meter.take()) == pytest.approx(3 * mean, rel=1e-5)

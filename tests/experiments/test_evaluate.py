@@ -9,7 +9,7 @@ from torch import nn
 from avs.chimes import ChimesSpec, generate
 from experiments.evaluate import counterfactual, score
 from experiments.settings import TrainSettings
-from experiments.trainer import learning_rate
+from experiments.training.schedule import rate_factor
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def test_a_deaf_network_scores_alike_under_any_sound_on_the_old_mask(clips):
 
 
 def test_learning_rate_warms_up_then_falls():
-    train = TrainSettings(lr=1.0, warmup=0.1)
-    rates = [learning_rate(s, 100, train) for s in range(100)]
+    train = TrainSettings(warmup=0.1)
+    rates = [rate_factor(s, 100, train) for s in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(1.0)
     assert rates.index(max(rates)) in (9, 10)

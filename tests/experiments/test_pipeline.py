@@ -15,7 +15,7 @@ from experiments.run_folder import read_json
 
 COMMON = {
     "mode", "model", "dataset", "split", "clips", "seed", "miou", "fscore", "miou_other_audio", "miou_swap_audio",
-    "parameters", "train_seconds", "steps", "levels", "neuron", "spike_fed_share",
+    "parameters", "train_seconds", "train_memory_mb", "steps", "levels", "neuron", "spike_fed_share",
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_energy_report_has_every_named_saving(energy_rows):
     assert snn.keys() >= {"energy_uj", "saving"}
     assert snn["coverage"] == 1.0
     for measure in ("strict_compute", "strict_memory"):
-        assert set(snn["saving"][measure]) == {"dense_fp32", "zeroskip_fp32", "int8", "qann"}
+        assert set(snn["saving"][measure]) >= {"dense_fp32", "zeroskip_fp32", "int8", "zeroskip_int8", "qann"}
     assert snn["saving"]["strict"] == snn["saving"]["strict_compute"]["dense_fp32"]
     assert ann["saving"]["strict"] == 0
     assert snn["delta_miou"] == pytest.approx(snn["miou"] - ann["miou"])
@@ -107,10 +107,22 @@ def test_events_of_the_accountant_are_those_of_the_runner(converted_run):
     assert [int(v) for v in counted.totals.ac_w] == runner
 
 
-def test_rates_lists_every_site(converted_run, tmp_path):
+def test_rates_lists_every_site(converted_run, tmp_path, capsys):
     assert main(["--mode", "rates", "--run", str(converted_run), "--clips", "1", "--out", str(tmp_path)]) == 0
     with (tmp_path / "snn-rates.csv").open() as file:
         rows = list(csv.DictReader(file))
     nodes = load_run(str(converted_run)).deployed.graph.nodes.values()
     assert len(rows) == sum(getattr(n.op, "site", None) is not None for n in nodes)
     assert all(0 <= float(r["silent_share"]) <= 1 for r in rows)
+    assert (tmp_path / "snn-rates.png").read_bytes().startswith(b"\x89PNG")
+    said = capsys.readouterr().out
+    assert "spikes of snn  1/1 (100 %)" in said and f"{tmp_path / 'snn-rates.png'}" in said
+
+
+def test_a_run_says_where_its_time_went(ann_run):
+    with (ann_run / "times.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"wait for data", "forward and loss", "backward", "clip and update"} <= {row["what"] for row in rows}
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
+    assert sum(float(row["seconds"]) for row in rows) <= read_json(ann_run / "metrics.json")["train_seconds"] + 0.1
+    assert read_json(ann_run / "metrics.json")["train_memory_mb"] > 100

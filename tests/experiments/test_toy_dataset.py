@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -10,12 +10,22 @@ import torch
 
 from avs.clip import Clips
 from experiments import datasets
-from experiments.cli import main
-from experiments.datasets import DATASETS, SPLITS, Dataset, Folder
+from experiments.cli import main, parse
+from experiments.datasets import DATASETS, SPLITS, Dataset, DataSettings, Folder
 from experiments.errors import UserError, unknown
 from experiments.run_folder import read_json
 
 FRAMES, SIDE = 2, 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToySettings(DataSettings):
+    """``grains``: which are 5. ``root``: where the toy is not lost."""
+
+    dataset: str = "toy"
+    variant: str = "plain"
+    grains: int = 5
+    root: str = ""
 
 
 class Noise(Clips):
@@ -57,8 +67,8 @@ def noise(data, name, count):
 
 
 def check(data):
-    if data.classes != 5:
-        raise unknown("data.classes", data.classes, [5])
+    if data.grains != 5:
+        raise unknown("data.grains", data.grains, [5])
 
 
 def report(root, variant, build_logmels):
@@ -72,7 +82,7 @@ def whole(data, counts):
 
 TOY = Dataset(
     name="toy",
-    keys="classes: which are 5",
+    settings=ToySettings,
     variants=("plain", "odd"),
     usual={"train": 2, "val": 2, "test": 3},
     grid=True,
@@ -85,7 +95,7 @@ TOY = Dataset(
     folder=Folder(holds="toys", report=report),
 )
 TRAIN = (
-    "--mode", "ann", "--data.dataset", "toy", "--data.variant", "plain", "--train.batch", "2", "--train.epochs", "1",
+    "--mode", "ann", "--data.dataset", "toy", "--train.batch", "2", "--train.epochs", "1",
 )  # fmt: skip
 
 
@@ -117,11 +127,14 @@ def test_a_dataset_from_outside_trains_and_is_scored(toy, tmp_path, capsys):
     "words, expected",
     [
         ("--data.variant s4", "data.variant of toy is 's4', expected one of plain, odd"),
+        ("--data.variant od", "data.variant of toy is 'od', expected one of plain, odd; nearest: 'odd'"),
+        ("--data.grains 4", "data.grains is '4', expected one of 5"),
         (
-            "--data.variant od",
-            "expected one of ms3, s4, semantic, avss, plain, odd; nearest: 'odd'",
+            "--data.grain 5",
+            "--data.grain is no option of mode ann, expected one that --help lists; nearest: '--data.gr",
         ),
-        ("--data.classes 4", "data.classes is '4', expected one of 5"),
+        ("--data.classes 5", "--data.classes is no key of dataset toy; chimes has it"),
+        ("--data.cache here", "--data.cache is no key of dataset toy; chimes and avsbench have it"),
         ("--data.image 32", "data.image is 32, expected 64, the side of clips of toy, or 0"),
         ("--model.spec full", "but clips of toy have 64"),
         ("--data.root lost", "the toy is lost, expected 7 clips of it"),
@@ -136,13 +149,31 @@ def test_a_mistake_about_it_is_one_sentence(words, expected, toy, tmp_path, caps
 def test_help_and_the_mode_data_know_it(toy, tmp_path, capsys):
     assert main(["--mode", "ann", "--help"]) == 0
     out = capsys.readouterr().out
-    assert "one of chimes, avsbench, toy" in out and "toy reads classes: which are 5." in " ".join(out.split())
+    assert "one of chimes, avsbench, toy" in out and "--data.classes" in out and "--data.grains" not in out
+    assert main(["--mode", "ann", "--data.dataset", "toy", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "grains: which are 5." in " ".join(out.split()).replace("`", "") and "--data.classes" not in out
+    assert all(f"--data.{key}" in out for key in ("grains", "root", "train", "workers")) and "one of plain, odd" in out
     assert main(["--mode", "data", "--dataset", "toy", "--root", str(tmp_path), "--variant", "odd"]) == 0
     assert capsys.readouterr().out == f"{tmp_path.name} odd False\n"
     assert main(["--mode", "data", "--dataset", "toy"]) == 2
     assert "--root is missing, expected the folder that holds toys" in sentence(capsys)
     assert main(["--mode", "data", "--dataset", "toy", "--root", str(tmp_path), "--variant", "avss"]) == 2
     assert "variant of toy is 'avss', expected one of all, plain, odd" in sentence(capsys)
+
+
+def test_settings_of_one_dataset_are_none_of_another(toy, tmp_path, capsys):
+    """On the command line, in a file, and under a file that says the dataset."""
+    config = tmp_path / "toy.yaml"
+    config.write_text("mode: ann\ndata: {dataset: toy, grains: 5}\n")
+    assert parse(["--config", str(config), "--run", "new"]).data == ToySettings()
+    assert main(["--config", str(config), "--data.dataset", "chimes"]) == 2
+    assert sentence(capsys) == f"{config}: 'data.grains' is no key of dataset chimes; toy has it\n"
+    config.write_text("mode: ann\ndata: {dataset: toy, classes: 5}\n")
+    assert main(["--config", str(config)]) == 2
+    assert sentence(capsys) == f"{config}: 'data.classes' is no key of dataset toy; chimes has it\n"
+    assert main(["--mode", "ann", "--data.root", "x"]) == 2
+    assert sentence(capsys) == "--data.root is no key of dataset chimes; avsbench and toy have it\n"
 
 
 def test_without_it_there_is_no_such_word(tmp_path, capsys):
@@ -153,3 +184,7 @@ def test_without_it_there_is_no_such_word(tmp_path, capsys):
 def test_a_dataset_says_how_many_clips_are_usual():
     with pytest.raises(ValueError, match="dataset toy: usual has train, expected train, val, test"):
         replace(TOY, usual={"train": 1})
+    with pytest.raises(ValueError, match="dataset noise: the field dataset of ToySettings is 'toy', expected"):
+        replace(TOY, name="noise")
+    with pytest.raises(ValueError, match="dataset toy: the field dataset of DataSettings is ''"):
+        replace(TOY, settings=DataSettings)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,7 @@ import main as command
 from kernels import cpu_backend
 from kernels.kept import CompileError
 from kernels.selection import VARIABLE, _select
-from tools.doctor import findings
+from tools.doctor_report import findings
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +58,16 @@ def test_a_compiler_that_refuses_is_a_sentence(monkeypatch, capsys):
     assert command.main(["--mode", "doctor"]) == 2
     said = capsys.readouterr().err
     assert said == "g++ could not compile lif.cu: no such option; SPIKEAVS_KERNELS=torch does without\n"
+
+
+def test_it_loads_no_more_than_it_looks_at():
+    """It answers in the time that torch takes; the libraries of training and scoring would take as long again."""
+    unused = ("torchmetrics", "torchaudio", "torchvision", "lightning_fabric", "timm", "matplotlib", "spikingjelly")
+    code = f"""
+import contextlib, io, sys, main
+with contextlib.redirect_stdout(io.StringIO()):
+    assert main.main(["--mode", "doctor"]) == 0
+print([name for name in {unused} if name in sys.modules])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert ended.stdout == "[]\n", ended.stderr

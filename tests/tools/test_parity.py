@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,18 @@ def test_exit_codes(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "above tolerance: toy" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("off", "code"), [(0.0, 0), (1e-7, 3), (1e-2, 1)])
+def test_only_what_a_rounding_does_is_left_undecided(off, code, folder, monkeypatch, capsys) -> None:
+    """The toy is no chaos: a rounding of its input moves it by some 1e-7."""
+    monkeypatch.setitem(command.CASES, "toy", replace(toy(tolerance=1e-9), chaotic=True))
+    stored = np.load(folder / "toy.npz")["mask"]
+    np.savez(folder / "toy.npz", mask=stored * (1 + off))
+    assert command.main(["--vectors", str(folder), "--size", "32", "--seed", "3"]) == code
+    assert ("undecided: toy" in capsys.readouterr().out) == (code == 3)
+    monkeypatch.setitem(command.CASES, "toy", toy(tolerance=1e-9))
+    assert command.main(["--vectors", str(folder), "--size", "32", "--seed", "3"]) == min(code, 1)
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -112,4 +125,6 @@ def test_official_outputs(name: str) -> None:
     """In a process of its own: the vector instructions are chosen before torch is imported."""
     words = [sys.executable, "-m", "tools.parity", "--vectors", str(VECTORS), "--only", name]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    if done.returncode == 3:
+        pytest.skip(f"this processor rounds otherwise than the one that made the vectors of {name}")
     assert done.returncode == 0, done.stdout + done.stderr

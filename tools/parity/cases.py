@@ -40,13 +40,16 @@ class Check:
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """``module(size)``: our network for images of that many pixels, lowered, with every output that is compared.
-    ``inputs(random, size)``: drawn in the official order from the seed's stream. ``checks``: array name -> check."""
+    ``inputs(random, size)``: drawn in the official order from the seed's stream. ``checks``: array name -> check.
+    ``chaotic``: a rounding becomes another picture, so that only a processor that rounds as the one that made the
+    vectors can decide."""
 
     module: Callable[[int], Network]
     keys: KeyMap
     checks: Mapping[str, Check]
     inputs: Callable[[np.random.RandomState, int], dict[str, Tensor]]
     notes: Callable[[Outputs, Mapping[str, Array]], str] = lambda outputs, wanted: ""
+    chaotic: bool = False
 
 
 def image_and_sound(random: np.random.RandomState, size: int) -> dict[str, Tensor]:

@@ -12,9 +12,9 @@ from shlex import quote
 
 from avs import avsbench
 from common.files import write_whole
+from experiments.datasets.avsbench.settings import AvsbenchSettings
 from experiments.errors import UserError
 from experiments.progress import bars
-from experiments.settings import DataSettings
 
 
 def build_command(variant: str, root: Path) -> str:
@@ -29,7 +29,7 @@ def checked(title: str, place: avsbench.Place, rows: Sequence[avsbench.Row]) -> 
         return avsbench.check(place, rows, lambda: progress.advance(task))
 
 
-def _whole_split(data: DataSettings, name: str, count: int) -> None:
+def _whole_split(data: AvsbenchSettings, name: str, count: int) -> None:
     place = avsbench.place(data.variant, Path(data.root))
     rows = avsbench.rows_of(place, name, count)
     mark = Path(data.cache) / f"avsbench-{data.variant}-{name}.whole" if data.cache else None
@@ -47,7 +47,7 @@ def _whole_split(data: DataSettings, name: str, count: int) -> None:
         write_whole(mark, print_now.encode())
 
 
-def whole(data: DataSettings, counts: Mapping[str, int]) -> None:
+def whole(data: AvsbenchSettings, counts: Mapping[str, int]) -> None:
     """``counts``: clips of each split, 0: all."""
     try:
         for name, count in counts.items():

@@ -15,8 +15,9 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def learning_rate(step: int, total: int, train: TrainSettings) -> float:
+def rate_factor(step: int, total: int, train: TrainSettings) -> float:
+    """Of the update that follows ``step`` others; a schedule is also asked for the one after the last."""
     warm = max(1, round(train.warmup * total)) if train.warmup else 0
     if step < warm:
-        return train.lr * (step + 1) / warm
-    return train.lr * SCHEDULES[train.schedule]((step - warm) / max(1, total - warm))
+        return (step + 1) / warm
+    return SCHEDULES[train.schedule](min(1.0, (step - warm) / max(1, total - warm)))

@@ -11,24 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from avs.information.estimators import ESTIMATORS
 from avs.information.mutual_information import MutualInformation
+from avs.information.names import AUDIO, MAP, RELEASED, Shapes, check, map_shape
 from avs.information.released import released
-from common.words import not_among
-
-RELEASED = "released"
-NAMES = (*ESTIMATORS, RELEASED)
-AUDIO = "audio_token"
-MAP = "mi_map"
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def map_shape(shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """(C, h, w) of a map or of a square map's tokens, without the batch; None for what is neither."""
-    if len(shape) == 3:
-        return shape
-    side = math.isqrt(shape[0]) if len(shape) == 2 else 0
-    return (shape[1], side, side) if side > 1 and side * side == shape[0] else None
 
 
 def as_map(value: Tensor) -> Tensor:
@@ -73,24 +58,6 @@ class Published(nn.Module):
         labelled: Tensor | None = None,
     ) -> Tensor:
         return released(as_map(outputs[MAP])[:, 0], mask, labelled)
-
-
-def check(estimator: str, level: str, shapes: Shapes) -> None:
-    """Whether a network with these outputs (shapes without the batch) can be asked."""
-    if estimator not in NAMES:
-        raise ValueError(not_among("information.estimator", estimator, NAMES))
-    if estimator == RELEASED:
-        if MAP not in shapes:
-            raise ValueError(
-                f"information.estimator: found '{RELEASED}' with a network that has no output '{MAP}', expected the "
-                f"model miavs, or one of {', '.join(ESTIMATORS)}"
-            )
-        return
-    if AUDIO not in shapes:
-        raise ValueError(f"information.weight: found a network without the output '{AUDIO}', expected 0")
-    levels = [name for name, shape in shapes.items() if name not in ("mask", AUDIO) and map_shape(shape)]
-    if level not in levels:
-        raise ValueError(not_among("information.level", level, levels))
 
 
 def term(estimator: str, shapes: Shapes, *, level: str = "mask_feature", bank_size: int = 256) -> nn.Module:

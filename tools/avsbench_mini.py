@@ -43,7 +43,7 @@ def sound(path, seconds, rng, rate=16_000, channels=2):
     tone = np.sin(np.arange(int(seconds * rate)) * rng.uniform(0.02, 0.3)) * 8000
     samples = np.repeat(tone[:, None], channels, 1).astype("<i2")
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels), file.setsampwidth(2), file.setframerate(rate)
+        file.setparams((channels, 2, rate, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
     return torch.from_numpy(samples[:, 0].astype(np.float32) / 32768)
 

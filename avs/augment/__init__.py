@@ -1,0 +1,1 @@
+"""Random changes of training clips: how much (`spec`, without torch), and how (`change`)."""

@@ -1,0 +1,1 @@
+"""Training: one visible loop (`loop`), and around it what it needs: frames, processes, checkpoints, faults."""

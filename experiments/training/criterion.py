@@ -1,0 +1,67 @@
+"""A network and what is minimised of it, as one module: what DDP and FSDP wrap, and what runs in a lower precision.
+
+loss = task loss - weight x (mutual information) + penalty x (mean spike count per MAC)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from avs import information
+from avs.losses.objective import objective
+from avs.losses.spec import reads
+from experiments.settings import InformationSettings, RunSettings
+from experiments.training.counts import CountMeter
+from experiments.training.recompute import recompute
+from graph.graph import Graph
+from graph.lower import Network
+from graph.ops import Firing, Norm, Param
+
+
+def information_term(settings: InformationSettings, network: Network) -> nn.Module | None:
+    if not settings.weight:
+        return None
+    graph = network.graph
+    shapes = {name: graph[value].shape for name, value in graph.outputs.items()}
+    return information.term(settings.estimator, shapes, level=settings.level, bank_size=settings.bank)
+
+
+def may_be_unused(settings: RunSettings, graph: Graph) -> bool:
+    """Whether some weights may have no gradient in some step: outside what the loss reads, frozen for a while, or in a
+    critic that met no pair."""
+    read = reads(settings.loss, graph.outputs)
+    if settings.information.weight:
+        read |= information.reads(settings.information.estimator, settings.information.level)
+    left = graph.nodes.keys() - graph.pruned(sorted(read)).nodes.keys()
+    idle = any(graph[name].op.weighted or isinstance(graph[name].op, Param | Norm | Firing) for name in left)
+    return idle or bool(settings.train.freeze_epochs) or bool(settings.information.weight)
+
+
+class Criterion(nn.Module):
+    """``forward``: a batch, its clips [B] and a generator -> (the loss, each part of it by name)."""
+
+    def __init__(self, network: Network, settings: RunSettings) -> None:
+        super().__init__()
+        self.network = network
+        self.information = information_term(settings.information, network)
+        self.counts = CountMeter(network, settings.train.rate_penalty > 0)
+        self.settings = settings
+        if settings.train.recompute:
+            recompute(network, self.counts.unheard)
+
+    def forward(
+        self, batch: dict[str, Tensor], clip_idx: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        settings, target, labelled = self.settings, batch["mask"], batch["labelled"]
+        outputs = self.network(image=batch["image"], logmel=batch["logmel"])
+        parts = objective(outputs, target, settings.loss, clip=clip_idx, generator=generator, labelled=labelled)
+        loss = parts.pop("loss")
+        if self.information is not None:
+            parts["information"] = self.information(outputs, target, clip_idx, generator, labelled)
+            loss = loss - settings.information.weight * parts["information"]
+        count = self.counts.take()
+        if count is not None:
+            parts["count"] = count
+            loss = loss + settings.train.rate_penalty * count
+        return loss, {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}
