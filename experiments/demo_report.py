@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from energy.baselines import BASELINES, INT8
 from experiments.network import load_run
 from experiments.plots import examples
 from experiments.run_folder import read_json, write_json
@@ -42,12 +43,9 @@ def claims(out: Path) -> dict[str, Any]:
     }
 
 
-OURS = {
-    "dense_fp32": "",
-    "zeroskip_fp32": "",
-    "int8": "int8",
-    "qann": "int8",
-}  # at whose prices the SNN is put beside X
+def at_int8(x: str) -> bool:
+    """Whether opponent ``x`` is priced in int8, and the SNN beside it."""
+    return BASELINES[x].profile == INT8
 
 
 def cost_rows(found: dict[str, Any]) -> list[tuple[str, float, float, float]]:
@@ -55,9 +53,9 @@ def cost_rows(found: dict[str, Any]) -> list[tuple[str, float, float, float]]:
     uj, saving = found["energy_uj"], found["saving"]
     rows = [(kind, uj[kind], found["energy_uj_control"][kind], saving[kind]) for kind in ("paper", "paper_exact")]
     for x, value in saving["strict_compute"].items():
-        rows.append((f"strict_compute({x})", uj["int8_prices" if OURS[x] else "strict"], uj[f"baseline_{x}"], value))
+        rows.append((f"strict_compute({x})", uj["int8_prices" if at_int8(x) else "strict"], uj[f"baseline_{x}"], value))
     for x, value in saving["strict_memory"].items():
-        ours = uj["with_memory_int8_prices" if OURS[x] else "with_memory"]
+        ours = uj["with_memory_int8_prices" if at_int8(x) else "with_memory"]
         rows.append((f"strict_memory({x})", ours, uj[f"baseline_{x}_with_memory"], value))
     return rows
 

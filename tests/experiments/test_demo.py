@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from energy.baselines import BASELINES
 from experiments.cli import main, parse
 from experiments.demo import points
 from experiments.modes.demo import DemoSettings
@@ -23,7 +24,7 @@ def test_demo_writes_its_table_picture_and_numbers(tmp_path, monkeypatch, capsys
     assert main(arguments) == 0
     found = read_json(out / "demo.json")
     assert found["exact"] is True
-    assert set(found["saving"]["strict_compute"]) == {"dense_fp32", "zeroskip_fp32", "int8", "qann"}
+    assert set(found["saving"]["strict_compute"]) == set(BASELINES)
     assert (out / "demo.png").stat().st_size > 10_000
     shown = capsys.readouterr().out
     for words in ("SNN", "paper_exact", "strict_compute(qann)", "bit for bit"):
