@@ -19,12 +19,15 @@ from ann import QANN
 from avs.split import Split
 from common.files import write_whole
 from convert.calibrate import calibrate
-from convert.compare import equal_counts, layer_distance
+from convert.compare import layer_distance
 from convert.exactness import check
 from convert.export import deployed_files
+from convert.fidelity import Fidelity, Limits, fidelity
 from convert.fold import fold_network
 from convert.rate import rate_network
 from convert.snap import snap
+from convert.widths import narrow, widest
+from experiments.binding import TRAINED, digests
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.device import moved, placed
@@ -49,20 +52,28 @@ def first_frames(clips: Split, count: int) -> dict[str, Tensor]:
     return {k: batch[k] for k in ("image", "logmel")}
 
 
-def deploy(spiking: Network, settings: ConvertSettings, folder: Path) -> tuple[Network, str]:
-    """Fold and, if it has a dyadic form, snap; export. -> (deployed network, why it was not snapped or "")."""
-    deployed, reason = fold_network(for_inference(spiking)), ""
+def narrowed(trained: Network, settings: ConvertSettings) -> Network:
+    """Folded, its weights as narrow as they are priced."""
+    return narrow(fold_network(trained), settings.exact.weight_bits, settings.exact.bits)
+
+
+def deploy(trained: Network, settings: ConvertSettings, folder: Path) -> tuple[Network, str]:
+    """Fold, narrow and, if it has a dyadic form, snap; export. -> (deployed network, why it was not snapped or "")."""
+    deployed, reason = narrowed(trained, settings), ""
     try:
         deployed = snap(deployed, settings.exact.bits)
     except ValueError as error:
-        deployed, reason = fold_network(for_inference(spiking)), str(error)
+        deployed, reason = narrowed(trained, settings), str(error)
     for name, content in deployed_files(deployed).items():
         write_whole(folder / DEPLOYED / name, content)
     return deployed, reason
 
 
-def exactness(deployed: Network, settings: ConvertSettings, folder: Path, reason: str) -> dict[str, Any]:
-    """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid.
+def exactness(
+    deployed: Network, settings: ConvertSettings, folder: Path, reason: str, kept: Fidelity
+) -> dict[str, Any]:
+    """Whether the event runner's logits are those of the quantised ANN; never claimed for a network off the grid, or
+    for one that is no longer what was trained.
 
     On the CPU always: sums on the grid are exact in any order, but a GPU may convolve by Winograd's method, whose
     thirds are on no grid."""
@@ -71,8 +82,19 @@ def exactness(deployed: Network, settings: ConvertSettings, folder: Path, reason
     reference = lower(deployed.graph, QANN)
     reference.load_state_dict(deployed.state_dict())
     frames = first_frames(split(settings.data, "val"), settings.exact.frames)
-    found = check(reference, folder / DEPLOYED, frames, settings.seed)
-    return {"exact": found.exact, "max_abs_difference": found.max_abs_difference, "event_runner": asdict(found)}
+    run = check(reference, folder / DEPLOYED, frames, settings.seed)
+    limits = settings.exact
+    reasons = [
+        "" if run.exact else "the event runner does not compute the logits of the quantised ANN",
+        kept.broken(Limits(folded=limits.folded, lost=limits.lost)),
+    ]
+    why = "; ".join(filter(None, reasons))
+    return {
+        "exact": not why,
+        "max_abs_difference": run.max_abs_difference,
+        "event_runner": asdict(run),
+        **({"why_not_exact": why} if why else {}),
+    }
 
 
 def curve(ann: Graph, spiking: Network, settings: ConvertSettings, clips: Split) -> list[dict[str, float]]:
@@ -130,23 +152,37 @@ def _report(
 ) -> None:
     spiking, test = training.network, split(settings.data, "test")
     device = where(spiking)
-    deployed, reason = deploy(spiking, settings, folder)
-    exact = exactness(deployed, settings, folder, reason)
     trained = for_inference(spiking)
-    folded = placed(fold_network(trained), device)
-    placed(deployed, device)
-    placed(trained, device)
+    deployed, reason = deploy(trained, settings, folder)
+    stages = [trained, fold_network(trained), narrowed(trained, settings), deployed]
+    for stage in stages:
+        placed(stage, device)
     frames = moved(first_frames(split(settings.data, "val"), settings.calibrate.frames), device)
     write_distance(folder, layer_distance(placed(for_inference(ann), device), trained, frames))
+    scored, as_trained = scores(settings, deployed), score(trained, test).miou
+    kept = fidelity(stages, frames, lost=as_trained - scored["miou"])
+    rates = curve(ann.graph.pruned(["mask"]), trained, settings, test)
     metrics = {
         **facts(settings, spiking, training),
-        **scores(settings, deployed),
+        **scored,
         **direct,
-        "miou_trained": score(trained, test).miou,
-        "equal_counts": equal_counts(folded, deployed, frames),
-        **exact,
-        "curve": curve(ann.graph.pruned(["mask"]), trained, settings, test),
+        "miou_trained": as_trained,
+        "weight_bits": widest(deployed),
+        "kept": asdict(kept),
+        **exactness(placed(deployed, torch.device("cpu")), settings, folder, reason, kept),
+        "curve": rates,
+        "files": digests(folder, (*TRAINED, *(f"{DEPLOYED}/{name}" for name in TRAINED))),
     }
     write_json(folder / "metrics.json", metrics)
-    word = "exact" if metrics["exact"] else "not exact"
-    print(f"{folder}: mIoU {metrics['miou']:.4f} deployed ({word}), {metrics['miou_trained']:.4f} as trained")
+    print(summary(folder, metrics))
+
+
+def summary(folder: Path, metrics: dict[str, Any]) -> str:
+    """What the run is told to be in the end."""
+    word, kept = "exact" if metrics["exact"] else f"not exact: {metrics['why_not_exact']}", metrics["kept"]
+    return (
+        f"{folder}: mIoU {metrics['miou']:.4f} deployed with weights of {metrics['weight_bits']} bits ({word}), "
+        f"{metrics['miou_trained']:.4f} as trained, {kept['lost']:+.4f} lost\n"
+        f"  equal counts: {kept['folded']:.6f} trained against folded, {kept['narrowed']:.6f} with narrow weights, "
+        f"{kept['grid']:.6f} on the grid"
+    )

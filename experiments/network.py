@@ -12,6 +12,7 @@ from torch import Tensor
 from ann import ANN
 from avs import prepare
 from convert.fold import fold_network
+from experiments.binding import check_bound
 from experiments.config_file import load
 from experiments.dataset import on_grid
 from experiments.errors import UserError
@@ -21,7 +22,8 @@ from experiments.settings import NeuronSettings, RunSettings, SpikeSettings, Spi
 from graph.dialect import Dialect
 from graph.graph import Graph
 from graph.lower import Network, lower
-from graph.lower.files import GRAPH, WEIGHTS, fill
+from graph.lower.files import GRAPH, WEIGHTS
+from graph.lower.fill import fill
 from graph.models import build
 from graph.passes import SpikeSpec, released, spikify
 from graph.serial import loads
@@ -101,6 +103,7 @@ def run_folder(name: str) -> Path:
 
 def load_run(name: str) -> Run:
     folder = run_folder(name)
+    check_bound(folder)
     settings = load((folder / "config.yaml").read_text())
     module = _restored(folder, settings)
     if (folder / DEPLOYED).is_dir():
@@ -122,7 +125,7 @@ def _graph(path: Path, settings: RunSettings) -> Graph:
 
 
 def _restored(folder: Path, settings: RunSettings) -> Network:
-    """Rebuilt from ``graph.json`` and safetensors. A deployed file also holds constants, which the graph rebuilds."""
+    """Rebuilt from ``graph.json`` and safetensors, every number of which must fit."""
     path, weights = folder / GRAPH, folder / WEIGHTS
     if not path.exists():
         raise UserError(f"{path} is missing; expected the graph of a finished run")

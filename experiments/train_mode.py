@@ -12,6 +12,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from common.files import clear_unfinished, write_whole
+from experiments.binding import digests
 from experiments.config_file import dump, load
 from experiments.continuation import first_change
 from experiments.data_check import require_data
@@ -86,7 +87,7 @@ def train_network(settings: RunSettings, folder: Path, network: Network, fabric:
     with bars(silent=not processes.first()) as progress:
         trainer.run(progress, label)
     memory = most_memory(trainer.device)
-    result = trainer.result()
+    result = trainer.result().float()  # what is saved, scored and priced is fp32, whatever it was trained in
     if processes.first():
         write_weights(folder / "model.safetensors", result.state_dict())
         write_times(folder / "times.csv", trainer.watch)
@@ -156,5 +157,6 @@ def train(settings: RunSettings) -> None:
     result = placed(for_inference(trained.network), where(trained.network))
     metrics = {**facts(settings, trained.network, trained), **scores(settings, result)}
     if processes.first():
+        metrics["files"] = digests(folder)
         write_json(folder / "metrics.json", metrics)
         print(f"{folder}: mIoU {metrics['miou']:.4f}, F {metrics['fscore']:.4f} on {metrics['clips']} test clips")

@@ -119,6 +119,9 @@ class Graph(Mapping[str, Node]):
             parent = self.nodes.get(".".join(parts[:depth]))
             if parent is not None and isinstance(parent.op, Param):
                 raise ValueError(f"node name '{name}' would be a child of the parameter '{parent.name}'")
+        site = getattr(op, "site", None)
+        if site is not None and site.name != name:
+            raise ValueError(f"node '{name}': its site is named '{site.name}', expected the node's own name")
         if op.arity is not None and len(args) != op.arity:
             raise ValueError(f"node '{name}': {type(op).__name__} takes {op.arity} inputs, found {len(args)}")
         for arg in args:

@@ -19,11 +19,17 @@ class CalibrateSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExactSettings:
-    """``bits``: fractional bits of weights and thresholds on the dyadic grid. ``frames``: how many the event runner
-    executes."""
+    """``bits``: fractional bits of weights and thresholds on the dyadic grid. ``weight_bits``: of a weight, per output
+    channel; 0: as many as that grid makes them. ``frames``: how many the event runner executes.
+
+    "exact" is claimed only where deployment keeps what was trained. ``folded``: least share of equal counts, trained
+    against folded; ``lost``: the most mIoU lost from trained to deployed."""
 
     bits: int = within(12, least=1)
+    weight_bits: int = within(8, least=0, most=16)
     frames: int = within(3, least=0)
+    folded: float = within(0.999, least=0, most=1)
+    lost: float = within(0.01, least=0, most=1)
 
 
 @dataclass(frozen=True, kw_only=True)

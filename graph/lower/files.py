@@ -49,13 +49,3 @@ def dialect_of(text: str, graph: Graph) -> Dialect:
 def task_of(text: str) -> Task:
     facts = about(text).get("task", {})
     return Task(preparation=facts.get("preparation", ""), classes=tuple(facts.get("classes", ())))
-
-
-def fill(network: Network, state: Mapping[str, Tensor], file: Path) -> Network:
-    """Its weights, as ``file`` holds them; a deployed file also holds constants, which the graph rebuilds."""
-    wanted = network.state_dict()
-    lacking = [k for k in wanted if k not in state]
-    if lacking:
-        raise ValueError(f"{file} lacks {len(lacking)} keys of {GRAPH}, first '{lacking[0]}'")
-    network.load_state_dict({k: state[k] for k in wanted})
-    return network.eval()

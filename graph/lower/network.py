@@ -150,7 +150,8 @@ class Network(Scope):
     def load(cls, folder: Path | str, dialect: Dialect | None = None) -> Network:
         """The network that a folder holds, in eval mode. ``dialect``: who computes it, if not whom the folder names."""
         from graph.lower.emit import lower
-        from graph.lower.files import GRAPH, WEIGHTS, dialect_of, fill, task_of
+        from graph.lower.files import GRAPH, WEIGHTS, dialect_of, task_of
+        from graph.lower.fill import fill
 
         text = (Path(folder) / GRAPH).read_text()
         graph = loads(text)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from experiments.training.counts import CountMeter
+from graph.infer import infer
 from graph.lower import lower
 from graph.models import build
 from graph.neuron import Neuron
+from graph.ops import DeformSample, Firing, MatMul, Mul
 from graph.passes import SpikeSpec, driven_macs, spikify
+from graph.values import counts_site
 from layers.site import SpikeSite
 from snn import SNN
 
@@ -21,11 +26,25 @@ def spiking():
     return graph, lower(graph, SNN)
 
 
-def test_all_weighted_macs_but_the_input_layers_are_driven(spiking):
-    graph, _ = spiking
-    weighted = sum(graph.macs(n) for n in graph.nodes.values() if n.op.weighted)
-    inputs = sum(graph.macs(graph[n]) for n in ("backbone.stem", "audio.features.0.0"))
-    assert sum(driven_macs(graph).values()) == weighted - inputs
+@pytest.mark.parametrize("steps", [1, 4])
+def test_every_site_drives_what_reads_it(steps):
+    """All weighted MACs but those of the input layers once; those of a product of counts twice, by either operand; a
+    sampling's by its values and its weights; a gate's product by the gate."""
+    neuron = Neuron() if steps == 1 else Neuron(kind="lif", levels=1)
+    graph = spikify(build("miavs", "tiny").pruned(["mask"]), SpikeSpec(neuron=neuron, steps=steps))
+    driven, values = driven_macs(graph), infer(graph)
+    macs = {"weighted": 0, "product": 0, "gate": 0}
+    sites = {n.name for n in graph.nodes.values() if isinstance(n.op, Firing) and n.op.site}
+    assert driven.keys() == sites and all(driven.values())
+    for node in graph.nodes.values():
+        spiking = sum(counts_site(values[a].kind) is not None for a in node.args)
+        if node.op.weighted and node.name not in ("backbone.stem", "audio.features.0.0"):
+            macs["weighted"] += graph.macs(node)
+        elif isinstance(node.op, MatMul | DeformSample):
+            macs["product"] += graph.macs(node) * spiking
+        elif isinstance(node.op, Mul):
+            macs["gate"] += math.prod(node.shape) * spiking
+    assert sum(driven.values()) == sum(macs.values()) and all(macs.values())
 
 
 def test_meter_is_the_weighted_mean_and_has_a_gradient(spiking):

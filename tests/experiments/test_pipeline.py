@@ -40,7 +40,10 @@ def test_conversion_is_exact_and_says_how_it_knows(converted_run):
     assert metrics["event_runner"]["deletion_changes"] and metrics["event_runner"]["permutation_keeps"]
     assert [c["steps"] for c in metrics["curve"]] == [1, 2]
     assert metrics["spike_fed_share"] >= 0.97
-    assert 0 < metrics["equal_counts"] <= 1
+    assert metrics["weight_bits"] == 8
+    kept = metrics["kept"]
+    assert kept["folded"] >= 0.999 and 0 < kept["narrowed"] < 1 and 0 < kept["grid"] < 1
+    assert kept["lost"] == pytest.approx(metrics["miou_trained"] - metrics["miou"])
 
 
 def test_a_reloaded_run_computes_what_was_scored(converted_run):
