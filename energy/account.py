@@ -165,22 +165,22 @@ def account(
     graph = network.graph
     coverage = _covered(graph)
     clip = lcm(frames, *(n.op.frames for n in graph.nodes.values() if isinstance(n.op, Unfold)))
-    parts: dict[str, list[Counts]] = {n: [] for n in graph.nodes}
+    parts: dict[str, list[tuple[Counts, int]]] = {n: [] for n in graph.nodes}
     samples = 0
     for batch in batches:
-        seen: dict[str, tuple[Counts, int]] = {}
+        counted: dict[str, Counts] = {}
 
-        def see(node: Seen, seen: dict[str, tuple[Counts, int]] = seen) -> None:
-            seen[node.node.name] = (count(node), node.run.samples)
+        def see(node: Seen, counted: dict[str, Counts] = counted) -> None:
+            counted[node.node.name] = count(node)
 
         size = observe(network, batch, see, frames=clip)
         for node in graph.nodes:
-            parts[node].append(seen.get(node, (Counts(), size))[0].per_sample(size).scaled(1 / clip))
+            parts[node].append((counted.get(node, Counts()), size))
         samples += size
     if not samples:
         raise ValueError("an account needs at least one batch, found none")
     run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
-    rows = [_row(run, n, joined(p)) for n, p in parts.items()]
+    rows = [_row(run, n, joined(p).scaled(1 / clip)) for n, p in parts.items()]
     if front_end is not None:
         rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))
     return Account(

@@ -94,9 +94,17 @@ class Counts:
 NAMES = tuple(f.name for f in fields(Counts))
 
 
-def joined(parts: Sequence[Counts]) -> Counts:
-    """Per-sample counts of several batches, one after the other."""
-    return Counts(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in NAMES})
+def joined(parts: Sequence[tuple[Counts, int]]) -> Counts:
+    """Counts of several batches, each of so many samples, one after the other: every column an array [S]."""
+    samples = sum(size for _, size in parts)
+    columns: dict[str, np.ndarray] = {}
+    for name in NAMES:
+        given = [getattr(p, name) for p, _ in parts]
+        if all(isinstance(v, int) and not v for v in given):
+            columns[name] = np.zeros(samples, int)
+        else:
+            columns[name] = np.concatenate([np.broadcast_to(v, (s,)) for v, (_, s) in zip(given, parts, strict=True)])
+    return Counts(**columns)
 
 
 def as_graded(counts: Counts) -> Counts:

@@ -8,7 +8,7 @@ in a row of the leading axis belongs to sample b; a sample is a frame, or a clip
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from energy.claims import counts
+from energy.claims import check
+from energy.tally import EXACT, Tally, added_up
 from graph.graph import Graph, Node
 from graph.infer import Value, infer
 from graph.lower import Network
@@ -27,20 +28,35 @@ from graph.values import Clock, Kind, Spike, counts_site
 
 @dataclass(frozen=True)
 class Operand:
-    """An input as counts: n [L, ...] in float64, and the spikes it holds, of one step or added up over all of them."""
+    """An input as counts n [L, ...], and the spikes it holds, of one step or added up over all of them."""
 
-    n: Tensor
+    tally: Tally
     spike: Spike
+
+    @property
+    def n(self) -> Tensor:
+        return self.tally.n
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What does not change from node to node."""
+    """What does not change from node to node. ``tallies``: of the values seen so far, by where they lie."""
 
     network: Network
     graph: Graph
     values: dict[str, Value]
     samples: int
+    tallies: dict[tuple[object, ...], Tally] = field(default_factory=dict)
+
+    def tally(self, value: Tensor, kind: Kind, name: str) -> Tally:
+        """A value that claims to be counts, checked; the same numbers in another shape are looked at once."""
+        place = (value.data_ptr(), value.shape, value.stride())
+        if place not in self.tallies:
+            whole = (value.data_ptr(), value.numel() if value.is_contiguous() else value.stride())
+            first = self.tallies.setdefault(whole, Tally(value))
+            self.tallies[place] = first if first.n.shape == value.shape else first.viewed(value)
+        check(self.tallies[place], kind, name)
+        return self.tallies[place]
 
     def stored(self, name: str) -> str:
         """The value that lies in memory: a ``Scale`` shifts it on its way to a reader."""
@@ -77,12 +93,18 @@ class Seen:
         name = self.node.args[index]
         kind = self.run.values[name].kind
         spike = counts_site(kind)
-        return None if spike is None else Operand(counts(self.inputs[index], kind, name), spike)
+        return None if spike is None else Operand(self.run.tally(self.inputs[index], kind, name), spike)
 
-    def per_sample(self, x: Tensor) -> np.ndarray:
-        """Sum a tensor of counts [L, ...] to int64 [S]: over the steps, the frames of a sample, and all
-        else."""
-        total = x.to(torch.float64).reshape(self.steps, self.run.samples, -1).sum((0, 2))
+    def per_sample(
+        self, x: Tensor, most: float = EXACT, weights: Tensor | None = None, steps: int | None = None
+    ) -> np.ndarray:
+        """Sum a tensor of whole numbers [L, ...], |x| <= most, to int64 [S]: over the steps (its own, or those of the
+        node), the frames of a sample, and all else; ``weights`` of the last axis."""
+        return self.per_row(added_up(x, most, weights), steps)
+
+    def per_row(self, rows: Tensor, steps: int | None = None) -> np.ndarray:
+        """The same of sums that are fp64 already."""
+        total = rows.reshape(self.steps if steps is None else steps, self.run.samples, -1).sum((0, 2))
         result: np.ndarray = total.to(torch.int64).cpu().numpy()
         return result
 
@@ -120,7 +142,7 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: Callable[[Seen],
     def watch(node: Node, read: tuple[Tensor, ...], value: Tensor) -> None:
         kind = run.values[node.name].kind
         if isinstance(kind, Spike):
-            counts(value, kind, node.name)
+            run.tally(value, kind, node.name)
         see(Seen(run=run, node=node, inputs=read, output=value))
 
     values(network, batch, watch)

@@ -14,8 +14,8 @@ import torch
 
 from energy.columns import Counts
 from energy.counters.traffic import fetched, moved
-from energy.counters.weighted import popcount
 from energy.observe import Seen
+from energy.tally import indicator
 from graph.values import magnitude
 
 
@@ -36,21 +36,22 @@ def nearest(seen: Seen) -> Counts:
 
 def _products(seen: Seen) -> Counts:
     operand, entries = seen.operand(0), seen.op.entries
-    nonzero = entries * seen.per_sample(seen.inputs[0] != 0)
+    nonzero = entries * seen.per_sample(indicator(seen.inputs[0]), 1)
     if operand is None:
         dense = seen.macs * seen.steps
         real = magnitude(seen.kind(0)) is None
         return Counts(fmac=dense if real else 0, imac=0 if real else dense, nonzero_macs=nonzero)
-    n = operand.n.abs()
+    tally = operand.tally
+    events, active = seen.per_row(tally.events), seen.per_row(tally.actives)
     return Counts(
-        ac_w=entries * seen.per_sample(n),
+        ac_w=entries * events,
         graded=nonzero,
-        shift_add=entries * seen.per_sample(popcount(n)),
+        shift_add=entries * seen.per_sample(tally.ones, tally.most),
         nonzero_macs=nonzero,
         decoded_macs=nonzero,
-        events=seen.per_sample(n),
-        nonzeros=seen.per_sample(n > 0),
-        decoded_nonzeros=seen.per_sample(n > 0),
+        events=events,
+        nonzeros=active,
+        decoded_nonzeros=active,
     )
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from energy.claims import counts
 from energy.columns import Counts
 from energy.counters.products import power_of_two
 from energy.counters.traffic import WORD
@@ -28,14 +27,14 @@ from graph.ops import Site
 
 def _site(seen: Seen, site: Site) -> Counts:
     size, cost = seen.elements, site.neuron.cost(seen.run.graph.steps, site.signed)
-    n = counts(seen.output, site.spike, seen.node.name)
+    tally = seen.run.tally(seen.output, site.spike, seen.node.name)
     fired = Counts(
         cmp=cost["cmp"] * size,
         fadd=(cost.get("fadd", 0) + _biased(seen.module())) * size,
         mul=cost.get("mul", 0) * size,
         fmac=size if site.norm is not None and not site.folded else 0,
-        spike_msgs=seen.per_sample(n.abs()),
-        graded_msgs=seen.per_sample(n != 0),
+        spike_msgs=seen.per_row(tally.events),
+        graded_msgs=seen.per_row(tally.actives),
         state_B=cost.get("state_words", 0) * WORD * size,
         neuron_updates=size,
     )

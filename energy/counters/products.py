@@ -16,12 +16,12 @@ from __future__ import annotations
 from math import frexp
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from energy.columns import Counts
 from energy.counters.traffic import moved
 from energy.observe import Seen
+from energy.tally import Tally, added_up, indicator
 from graph.values import magnitude
 
 
@@ -30,14 +30,14 @@ def power_of_two(scale: float) -> bool:
     return abs(frexp(scale)[0]) == 0.5
 
 
-def _rows(a: Tensor) -> Tensor:
-    """sum_i |a_ik|: [..., K]."""
-    return a.abs().double().sum(-2) if a.dtype != torch.bool else a.double().sum(-2)
+def _rows(a: Tensor, most: float = 1) -> Tensor:
+    """sum_i a_ik: [..., K] in fp64, of whole numbers in [0, most]."""
+    return added_up(a.mT, most)
 
 
-def _columns(b: Tensor) -> Tensor:
-    """sum_j |b_kj|: [..., K]."""
-    return _rows(b.mT)
+def _columns(b: Tensor, most: float = 1) -> Tensor:
+    """sum_j b_kj: [..., K]."""
+    return added_up(b, most)
 
 
 def matmul(seen: Seen) -> Counts:
@@ -52,51 +52,51 @@ def matmul(seen: Seen) -> Counts:
 def _fed(seen: Seen) -> Counts:
     a, b = seen.operand(0), seen.operand(1)
     if any(magnitude(seen.kind(i)) is None for i in (0, 1)):
-        return Counts(fmac=seen.macs * seen.steps, nonzero_macs=_nonzero(seen, *seen.inputs), elements=seen.length(0))
+        return Counts(fmac=seen.macs * seen.steps, nonzero_macs=_nonzero(seen), elements=seen.length(0))
     if a is not None and b is not None:
-        return _counts(seen, a.n, b.n)
+        return _counts(seen, a.tally, b.tally)
     if a is not None:
-        return _stored(seen, a.n, seen.inputs[1]) + Counts(elements=seen.length(0))
+        return _stored(seen, a.tally, seen.node.shape[-1]) + Counts(elements=seen.length(0))
     if b is not None:
-        return _stored(seen, b.n.mT, seen.inputs[0].mT) + Counts(elements=seen.length(1))
-    return Counts(imac=seen.macs * seen.steps, nonzero_macs=_nonzero(seen, *seen.inputs), elements=seen.length(0))
+        return _stored(seen, b.tally, seen.node.shape[-2]) + Counts(elements=seen.length(1))
+    return Counts(imac=seen.macs * seen.steps, nonzero_macs=_nonzero(seen), elements=seen.length(0))
 
 
-def _nonzero(seen: Seen, a: Tensor, b: Tensor) -> np.ndarray:
-    return seen.per_sample(_rows(a != 0) * _columns(b != 0))
+def _nonzero(seen: Seen) -> np.ndarray:
+    a, b = (indicator(x) for x in seen.inputs)
+    return seen.per_sample(_rows(a) * _columns(b))
 
 
-def _reads(seen: Seen, driver: Tensor, stored: Tensor) -> np.ndarray:
-    """Every event of ``driver`` [..., M, K] reads all of its row of ``stored`` [..., K, N]."""
-    return seen.per_sample(_rows(driver) * _columns(torch.ones_like(stored)))
-
-
-def _counts(seen: Seen, a: Tensor, b: Tensor) -> Counts:
-    pair = seen.per_sample(_rows(a) * _columns(b))
-    dense, nonzero = _reads(seen, a, b), _nonzero(seen, a, b)
+def _counts(seen: Seen, a: Tally, b: Tally) -> Counts:
+    driving, active = _rows(a.size, a.most), _rows(a.active)
+    read, stored = _columns(b.size, b.most), _columns(b.active)
+    pair, nonzero = seen.per_sample(driving * read), seen.per_sample(active * stored)
+    dense = seen.per_sample(driving) * b.n.shape[-1]
     return Counts(
         ac_int=np.maximum(pair, dense),
         pair=pair,
         stationary=dense,
-        stationary_skipping=seen.per_sample(_rows(a) * _columns(b != 0)),
+        stationary_skipping=seen.per_sample(driving * stored),
         nonzero_macs=nonzero,
         decoded_macs=nonzero,
-        events=seen.per_sample(a.abs()),
-        nonzeros=seen.per_sample(a != 0),
-        decoded_nonzeros=seen.per_sample(a != 0),
+        **_activity(seen, a),
         elements=seen.length(0),
     )
 
 
-def _stored(seen: Seen, driver: Tensor, stored: Tensor) -> Counts:
-    adds, touched = _reads(seen, driver, stored), _reads(seen, driver != 0, stored)
+def _stored(seen: Seen, driver: Tally, reads: int) -> Counts:
+    """Every event of the driver reads all ``reads`` numbers that it meets in the other operand."""
+    adds, touched = seen.per_row(driver.events) * reads, seen.per_row(driver.actives) * reads
     return Counts(
         ac_int=adds,
         stationary=adds,
         stationary_skipping=adds,
         nonzero_macs=touched,
         decoded_macs=touched,
-        events=seen.per_sample(driver.abs()),
-        nonzeros=seen.per_sample(driver != 0),
-        decoded_nonzeros=seen.per_sample(driver != 0),
+        **_activity(seen, driver),
     )
+
+
+def _activity(seen: Seen, tally: Tally) -> dict[str, np.ndarray]:
+    active = seen.per_row(tally.actives)
+    return {"events": seen.per_row(tally.events), "nonzeros": active, "decoded_nonzeros": active}

@@ -14,25 +14,18 @@ from torch import Tensor
 from energy.columns import Counts
 from energy.counters.traffic import fetched, moved
 from energy.observe import Operand, Seen
+from energy.tally import Tally, indicator
 from graph.values import Spike, magnitude
 
 
-def popcount(n: Tensor) -> Tensor:
-    """The number of ones in the binary form of |n|."""
-    left = n.abs().to(torch.int64)
-    ones = torch.zeros_like(left)
-    while bool(left.any()):
-        ones += left & 1
-        left = left >> 1
-    return ones.to(torch.float64)
-
-
-def driven(seen: Seen, x: Tensor) -> Tensor:
-    """x times the synapses that each of its elements drives."""
+def driven(seen: Seen, x: Tensor, most: float = 1, steps: int | None = None) -> np.ndarray:
+    """Sum of whole numbers x, |x| <= most, each times the synapses that its element drives: [S]."""
     fan = seen.op.fanout(*seen.run.graph.inputs(seen.node))
-    rows, columns = (torch.tensor(f, dtype=torch.float64, device=x.device) for f in (fan.rows, fan.columns))
-    total: Tensor = x.to(torch.float64) * (rows[:, None] * columns * fan.channels)
-    return total
+    if len(fan.rows) == len(fan.columns) == 1:
+        return seen.per_sample(x, most, steps=steps) * (fan.rows[0] * fan.columns[0] * fan.channels)
+    rows, columns = (torch.tensor(f, dtype=torch.float32, device=x.device) for f in (fan.rows, fan.columns))
+    reach = (rows[:, None] * columns).flatten()
+    return seen.per_sample(x.flatten(-2), most, reach, steps) * fan.channels
 
 
 def over_steps(seen: Seen, n: Tensor) -> Tensor:
@@ -54,29 +47,24 @@ def synapses(seen: Seen) -> Counts:
 
 
 def _spiking(seen: Seen, operand: Operand) -> Counts:
-    n = operand.n.abs()
-    unary, graded = seen.per_sample(driven(seen, n)), seen.per_sample(driven(seen, n > 0))
-    once = driven(seen, over_steps(seen, operand.n) != 0)
+    tally = operand.tally
+    once = tally if seen.steps == 1 else Tally(over_steps(seen, operand.n))
+    unary, graded = driven(seen, tally.size, tally.most), driven(seen, tally.active)
     return Counts(
         ac_w=unary,
         graded=graded,
         nonzero_macs=graded,
-        shift_add=seen.per_sample(driven(seen, popcount(n))),
-        decoded_macs=_of_all_steps(seen, once),
-        events=seen.per_sample(n),
-        nonzeros=seen.per_sample(n > 0),
-        decoded_nonzeros=_of_all_steps(seen, over_steps(seen, operand.n) != 0),
+        shift_add=graded if tally.most <= 1 else driven(seen, tally.ones, tally.most),
+        decoded_macs=driven(seen, once.active, steps=1),
+        events=seen.per_row(tally.events),
+        nonzeros=seen.per_row(tally.actives),
+        decoded_nonzeros=seen.per_row(once.actives, steps=1),
     )
-
-
-def _of_all_steps(seen: Seen, x: Tensor) -> np.ndarray:
-    """Sum of a value [B, ...] that all steps have in common: [S]."""
-    return seen.per_sample(x.repeat(seen.steps, *(1 for _ in x.shape[1:]))) // seen.steps
 
 
 def _real(seen: Seen) -> Counts:
     dense = seen.macs * seen.steps
-    nonzero = seen.per_sample(driven(seen, seen.inputs[0] != 0))
+    nonzero = driven(seen, indicator(seen.inputs[0]))
     if magnitude(seen.kind(0)) is None:
         return Counts(fmac=dense, nonzero_macs=nonzero)
     return Counts(imac=dense, nonzero_macs=nonzero)

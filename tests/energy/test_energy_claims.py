@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ann import ANN, QANN
 from energy.account import account
-from energy.claims import counts
+from energy.claims import check
 from energy.counters import COUNTERS, counter, elementwise
 from energy.observe import observe
+from energy.tally import Tally
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.neuron import Neuron
@@ -84,18 +85,18 @@ def test_a_false_claim_downstream_names_that_node(spiking: Callable) -> None:
 
 def test_counts_are_whole_and_within_their_range() -> None:
     value = torch.tensor([0.0, 1.0, -2.0])
-    assert counts(value, Spike(2, True, "s"), "x").tolist() == [0.0, 1.0, -2.0]
+    check(Tally(value), Spike(2, True, "s"), "x")
     with pytest.raises(ValueError, match=r"node 'x' claims spikes in \[0, 2\], but holds counts from -2 to 1"):
-        counts(value, Spike(2, False, "s"), "x")
+        check(Tally(value), Spike(2, False, "s"), "x")
     with pytest.raises(ValueError, match="node 'x' claims spikes, but holds -2.4, which is no whole count"):
-        counts(value * 1.2, Spike(4, True, "s"), "x")
+        check(Tally(value * 1.2), Spike(4, True, "s"), "x")
 
 
 def test_counts_of_all_steps_are_within_as_many_ranges() -> None:
     value = torch.tensor([0.0, 4.0, 8.0])
-    assert counts(value, Integer(8, Spike(2, False, "s")), "x").tolist() == [0.0, 4.0, 8.0]
+    check(Tally(value), Integer(8, Spike(2, False, "s")), "x")
     with pytest.raises(ValueError, match=r"node 'x' claims spikes in \[0, 6\], but holds counts from 0 to 8"):
-        counts(value, Integer(6, Spike(2, False, "s")), "x")
+        check(Tally(value), Integer(6, Spike(2, False, "s")), "x")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from energy.columns import Number
 from energy.counters import count
-from energy.counters.weighted import popcount
 from energy.observe import Seen
+from energy.tally import popcount
 from graph.graph import Graph
 from graph.ops import Act, Conv, DeformSample, Fanout, Input, Linear, MatMul, Pool, Upsample, View
 from graph.values import Spike
