@@ -14,6 +14,18 @@ from graph.ops import Input, Output
 See = Callable[[Node, tuple[Tensor, ...], Tensor], None]
 
 
+def last_readers(network: Network) -> dict[str, list[str]]:
+    """Node -> the values that nobody reads after it."""
+    last: dict[str, str] = {}
+    for node in network.graph.nodes.values():
+        last |= dict.fromkeys((node.name, *node.args, *network.arguments(node)), node.name)
+    outputs, done = set(network.graph.outputs.values()), dict[str, list[str]]()
+    for value, reader in last.items():
+        if value not in outputs:
+            done.setdefault(reader, []).append(value)
+    return done
+
+
 @torch.no_grad()
 def observe(network: Network, batch: Mapping[str, Tensor], see: See, *, training: bool = False) -> dict[str, Tensor]:
     """Run a batch in eval mode, node by node, and report (node, inputs, value) of each as it is computed; -> outputs.
@@ -27,6 +39,7 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: See, *, training
     modes = [(part, part.training) for part in network.modules()]
     if not training:
         network.eval()
+    last = last_readers(network)
     try:
         for name, node in graph.nodes.items():
             if isinstance(node.op, Input):
@@ -35,6 +48,8 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: See, *, training
                 values[name] = network.compute(node, [values[a] for a in network.arguments(node)])
             if not isinstance(node.op, Output):
                 see(node, tuple(values[a] for a in node.args), values[name])
+            for done in last.get(name, ()):
+                del values[done]  # whoever saw it and wants it has kept it
     finally:
         for part, mode in modes:
             part.training = mode
