@@ -6,7 +6,7 @@ counts are per frame. Every node must have a counter, so coverage is 100 % or th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, lcm, log2
 
@@ -159,9 +159,10 @@ def account(
     frames: int = 1,
     front_end: Counts | None = None,
     name: str = "",
+    judge: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], None] | None = None,
 ) -> Account:
     """Count ``network`` over ``batches`` of inputs by name. ``front_end``: a fixed cost per frame, charged
-    as its own row."""
+    as its own row. ``judge`` is shown each batch and what the counted network made of it."""
     graph = network.graph
     coverage = _covered(graph)
     clip = lcm(frames, *(n.op.frames for n in graph.nodes.values() if isinstance(n.op, Unfold)))
@@ -173,7 +174,9 @@ def account(
         def see(node: Seen, counted: dict[str, Counts] = counted) -> None:
             counted[node.node.name] = count(node)
 
-        size = observe(network, batch, see, frames=clip)
+        size, outputs = observe(network, batch, see, frames=clip)
+        if judge is not None:
+            judge(batch, outputs)
         for node in graph.nodes:
             parts[node].append((counted.get(node, Counts()), size))
         samples += size

@@ -131,8 +131,10 @@ class Seen:
         return self.run.graph.macs(self.node) * self.rows
 
 
-def observe(network: Network, batch: Mapping[str, Tensor], see: Callable[[Seen], None], *, frames: int = 1) -> int:
-    """Run ``batch`` in eval mode; returns the number of samples, each of ``frames`` frames."""
+def observe(
+    network: Network, batch: Mapping[str, Tensor], see: Callable[[Seen], None], *, frames: int = 1
+) -> tuple[int, dict[str, Tensor]]:
+    """Run ``batch`` in eval mode; -> the number of samples, each of ``frames`` frames, and the outputs."""
     inputs = [n for n, v in network.graph.nodes.items() if isinstance(v.op, Input) and n in batch]
     length = batch[inputs[0]].shape[0] if inputs else 0
     if length % frames:
@@ -145,5 +147,5 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: Callable[[Seen],
             run.tally(value, kind, node.name)
         see(Seen(run=run, node=node, inputs=read, output=value))
 
-    values(network, batch, watch)
-    return run.samples
+    outputs = values(network, batch, watch)
+    return run.samples, outputs

@@ -3,7 +3,8 @@
 A row of ``energy.json``: {"run", "miou", "delta_miou", "macs", "acs", "neuron_updates", "spike_fed_share",
 "coverage", "energy_uj": {"strict", "paper", ...}, "saving": {"strict", "paper", "paper_exact",
 "strict_compute": {X: ...}, "strict_memory": {X: ...}}} and, beside these, "memory" ({model: {X: {"uj": [run, X],
-"saving"}}}), "pricing", "confidence", "partial", "static" and "sentence". All per frame.
+"saving"}}}), "pricing", "confidence", "partial", "static", "profile" (at prices of the user's, or null) and
+"sentence". All per frame.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from common.files import write_whole
 from energy.account import Account, mean_interval
 from energy.costs import PER_UJ, Static, machine, total_pj
 from energy.figure import png
-from energy.hardware import profile
+from energy.hardware import Profile, profile
 from energy.page import html
-from energy.savings import BASELINES, PAPER, by_memory, energies, pricings, savings
+from energy.savings import BASELINES, PAPER, by_memory, by_profile, energies, pricings, savings
 from energy.tables import assumption_table, layer_table, memory_table, price_table, run_table
 from energy.verdict import sentence
 
@@ -59,6 +60,7 @@ def _row(
     miou: float | None,
     reference: float | None,
     static: Static | None,
+    prices: Profile | None,
 ) -> dict[str, Any]:
     totals = run.totals
     none = dict.fromkeys(BASELINES, 0.0)
@@ -86,6 +88,7 @@ def _row(
         "partial": _partial(run),
         "sentence": "" if run is ann else sentence(name, ann, run, static),
         "static": {"uw": static.uw, "ms": static.ms} if static else None,
+        "profile": None if run is ann or prices is None else by_profile(ann, run, prices, static),
     }
 
 
@@ -96,12 +99,13 @@ def compare(
     *,
     ann_name: str = "ann",
     static: Static | None = None,
+    prices: Profile | None = None,
 ) -> list[dict[str, Any]]:
     """One row for the ANN (saving 0), one for each run. ``mious`` by the same names; a name it lacks gets
-    null."""
+    null. ``prices``: a profile to show beside the standard ones."""
     reference = mious.get(ann_name)
-    rows = [_row(ann_name, ann, ann, reference, reference, static)]
-    return rows + [_row(name, ann, run, mious.get(name), reference, static) for name, run in runs.items()]
+    rows = [_row(ann_name, ann, ann, reference, reference, static, prices)]
+    return rows + [_row(name, ann, run, mious.get(name), reference, static, prices) for name, run in runs.items()]
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -20,8 +20,8 @@ import numpy as np
 from energy.account import Account, Row
 from energy.baselines import BASELINES, FP32, Rewrite
 from energy.columns import PRICINGS
-from energy.costs import PER_UJ, Machine, Static, machine, pair_pj, total_pj
-from energy.hardware import profile
+from energy.costs import PER_UJ, Machine, Static, machine, pair_pj, total_pj, unpriced
+from energy.hardware import Profile, profile
 from energy.memory import MODELS
 
 PAPER = FP32
@@ -106,6 +106,24 @@ def by_memory(ann: Account, snn: Account, static: Static | None = None) -> dict[
             for x, (ours, theirs) in pairs(ann, snn, model, static).items()
         }
         for model in MODELS
+    }
+
+
+def by_profile(ann: Account, snn: Account, prices: Profile, static: Static | None = None) -> dict[str, object]:
+    """Both sides of every comparison at the prices of one profile, whatever their precision: {"name", "uj": {place:
+    {X: [the run, X]}}, "saving": {place: {X: saving}}, "unpriced": {model: places without a price}}. A place is
+    ``compute`` or a memory model."""
+    lacking = {m: sorted({*unpriced(ann, prices, m), *unpriced(snn, prices, m)}) for m in MODELS}
+    places = {"compute": "", **{m: m for m in MODELS if not lacking[m]}}
+    pj = {
+        place: {x: pair_pj(x, ann, snn, memory=memory, prices=prices, static=static) for x in BASELINES}
+        for place, memory in places.items()
+    }
+    return {
+        "name": prices.name,
+        "uj": {p: {x: [e * PER_UJ for e in pair] for x, pair in of.items()} for p, of in pj.items()},
+        "saving": {p: {x: saved(*pair) for x, pair in of.items()} for p, of in pj.items()},
+        "unpriced": {m: missing for m, missing in lacking.items() if missing},
     }
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ann import QANN
 from avs.split import Split
@@ -33,6 +32,7 @@ from experiments.dataset import mask_channels, split
 from experiments.device import moved, placed
 from experiments.errors import UserError
 from experiments.evaluate import score
+from experiments.frames import first_frames
 from experiments.modes.convert import ConvertSettings
 from experiments.network import DEPLOYED, for_inference, load_run, load_shared, network
 from experiments.run_folder import write_json
@@ -43,13 +43,6 @@ from graph.graph import Graph
 from graph.lower import Network, lower, where
 
 CURVE_CLIPS = 40
-
-
-def first_frames(clips: Split, count: int) -> dict[str, Tensor]:
-    """``count`` frames, one from each of the first clips, none of them padding."""
-    rows = torch.arange(count) % len(clips)
-    batch = clips.frame_batch(rows, torch.arange(count) % clips.valid.sum(1)[rows])
-    return {k: batch[k] for k in ("image", "logmel")}
 
 
 def narrowed(trained: Network, settings: ConvertSettings) -> Network:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avs.clip import Clips, knows_objects
 from avs.counterfactual import counterfactual_clips, donors
@@ -35,7 +35,7 @@ class Scores:
     per_clip: Tensor
 
 
-def predict(module: Network, batch: dict[str, Tensor]) -> Tensor:
+def predict(module: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     return module(image=batch["image"], logmel=batch["logmel"])["mask"]
 
 
@@ -61,7 +61,7 @@ def own_part(clips: int) -> Tensor:
 
 
 @torch.no_grad()
-def score(module: Network, clips: Split, meters: Sequence[Meter] = (), *, workers: int = 0) -> Scores:
+def score(module: nn.Module, clips: Split, meters: Sequence[Meter] = (), *, workers: int = 0) -> Scores:
     """Frame-mean IoU and order-independent F of the foreground over all frames of the split that have a true mask;
     ``meters`` see every frame. Each process scores its part, and all of them know the whole."""
     module.eval()

@@ -25,8 +25,8 @@ from graph.lower import Network, lower
 from graph.lower.files import GRAPH, WEIGHTS
 from graph.lower.fill import fill
 from graph.models import build
-from graph.passes import SpikeSpec, released, spikify
-from graph.serial import loads
+from graph.passes import SpikeSpec, fold, released, spikify
+from graph.serial import loads, same
 from graph.task import PREPARATIONS, Task
 from snn import snn
 
@@ -108,6 +108,7 @@ def load_run(name: str) -> Run:
     module = _restored(folder, settings)
     if (folder / DEPLOYED).is_dir():
         deployed = _restored(folder / DEPLOYED, settings)
+        _check_folded(deployed.graph, module.graph, folder)
     else:
         deployed = fold_network(for_inference(module))
     return Run(name, folder, settings, module.eval(), deployed.eval())
@@ -135,6 +136,21 @@ def _restored(folder: Path, settings: RunSettings) -> Network:
         return fill(module, state, weights)
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def _check_folded(deployed: Graph, trained: Graph, folder: Path) -> None:
+    """What is deployed has the structure of what was trained, folded: no op of it may be another."""
+    expected, _ = fold(trained.pruned(["mask"]))
+    where = f"{folder / DEPLOYED / GRAPH} is not {folder / GRAPH} folded"
+    for name, node in expected.nodes.items():
+        if name not in deployed:
+            raise UserError(f"{where}: it lacks the node '{name}'; copy the run again")
+        if deployed[name] != node:
+            raise UserError(f"{where}: node '{name}' is {deployed[name].op}, expected {node.op}; copy the run again")
+    if not same(expected, deployed):
+        more = [name for name in deployed.nodes if name not in expected]
+        what = f"it has the node '{more[0]}' more" if more else "its nodes are in another order, or its outputs others"
+        raise UserError(f"{where}: {what}; copy the run again")
 
 
 def for_inference(module: Network) -> Network:

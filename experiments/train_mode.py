@@ -12,14 +12,16 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from common.files import clear_unfinished, write_whole
+from convert.int8 import int8
 from experiments.binding import digests
 from experiments.config_file import dump, load
 from experiments.continuation import first_change
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
-from experiments.device import device_of, placed
+from experiments.device import device_of, moved, placed
 from experiments.errors import UserError
 from experiments.evaluate import all_scores, score
+from experiments.frames import first_frames
 from experiments.host_memory import most_memory
 from experiments.initial import initialise
 from experiments.modes.convert import ConvertSettings
@@ -34,9 +36,12 @@ from experiments.training.fabric import fabric_of
 from experiments.training.loop import Trainer
 from experiments.training.replay import replay
 from experiments.training.stopwatch import Stopwatch
+from graph.infer import window
 from graph.lower import Network, where
 from graph.lower.files import graph_file
 from graph.passes import fold, lint
+
+INT8_FRAMES = 32
 
 
 def open_run(settings: RunSettings) -> Path:
@@ -135,6 +140,14 @@ def scores(settings: RunSettings, module: Network) -> dict[str, Any]:
     return scored
 
 
+def score_int8(settings: RunSettings, ann: Network) -> float:
+    """Test mIoU of what int8 prices are paid for: the network in int8, its scales from training frames."""
+    length = window(ann.graph)
+    frames = first_frames(split(settings.data, "train"), length * max(1, INT8_FRAMES // length))
+    narrow = int8(ann, moved(frames, where(ann)))
+    return score(narrow, split(settings.data, "test"), workers=settings.data.workers).miou
+
+
 def start(settings: RunSettings, network: Network) -> Fabric:
     """All processes that the settings ask for, this one among them; from here on they go together."""
     fabric = fabric_of(settings, device_of(settings.device), network.graph)
@@ -156,6 +169,8 @@ def train(settings: RunSettings) -> None:
     trained = train_network(settings, folder, network, fabric, f"{settings.mode} {folder.name}")
     result = placed(for_inference(trained.network), where(trained.network))
     metrics = {**facts(settings, trained.network, trained), **scores(settings, result)}
+    if settings.mode == "ann":
+        metrics["miou_int8"] = score_int8(settings, result)
     if processes.first():
         metrics["files"] = digests(folder)
         write_json(folder / "metrics.json", metrics)

@@ -24,6 +24,7 @@ def test_ann_run_leaves_what_the_design_says(ann_run):
     assert metrics.keys() >= COMMON
     assert (metrics["mode"], metrics["neuron"], metrics["spike_fed_share"]) == ("ann", "none", 0.0)
     assert 0 <= metrics["miou"] <= 1
+    assert 0 < metrics["miou_int8"] <= 1 and abs(metrics["miou_int8"] - metrics["miou"]) < 0.05
     assert len(metrics["miou_per_clip"]) == metrics["clips"] == 30
     for name in ("config.yaml", "graph.json", "model.safetensors", "state.pt", "log.csv"):
         assert (ann_run / name).stat().st_size > 0
@@ -100,8 +101,8 @@ def test_the_front_end_and_the_input_layers_are_charged_to_both(energy_rows):
 def test_events_of_the_accountant_are_those_of_the_runner(converted_run):
     """Weight additions of three validation frames: the event runner's integers and the accountant's."""
     from energy.account import account
-    from experiments.convert_mode import first_frames
     from experiments.dataset import split
+    from experiments.frames import first_frames
 
     run = load_run(str(converted_run))
     frames = first_frames(split(run.settings.data, "val"), 3)
