@@ -39,12 +39,12 @@ class Fidelity:
     def broken(self, limits: Limits) -> str:
         """Which limits are not kept, in words with both numbers, or nothing."""
         problems = []
-        if self.folded < limits.folded:
+        if not self.folded >= limits.folded:
             problems.append(
                 f"{self.folded:.6f} of the counts of the folded network are those of the trained one, expected "
                 f"{limits.folded} or more"
             )
-        if self.lost > limits.lost:
+        if not self.lost <= limits.lost:
             problems.append(f"{self.lost:.4f} of mIoU are lost by deployment, expected {limits.lost} or less")
         return "; ".join(problems)
 
