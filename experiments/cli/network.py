@@ -47,7 +47,9 @@ def _built(settings: RunSettings, spec: BaseSpec) -> Graph:
     try:
         return build(model.name, spec)
     except ValueError as error:
-        key = f"model.backbone is '{model.backbone}'" if model.backbone else f"data.image is {settings.data.image}"
+        named = {"backbone": model.backbone, "audio": model.audio}
+        key = " and ".join(f"model.{k} is '{v}'" for k, v in named.items() if v)
+        key = key or f"data.image is {settings.data.image}"
         raise UserError(
             f"{key}, which does not fit model.spec '{model.spec}' of {model.name} ({error}), expected another, or none"
         ) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.registry import Registry
 from experiments.errors import UserError
+from experiments.modes.ablate import ABLATE
 from experiments.modes.ann import ANN
 from experiments.modes.convert import CONVERT
 from experiments.modes.data import DATA
@@ -16,8 +17,8 @@ from experiments.modes.mode import Mode
 from experiments.modes.rates import RATES
 from experiments.modes.snn import SNN
 
-MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, DATA, DEMO)
-PLANNED = ("ablate", "predict", "export")
+MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, ABLATE, DATA, DEMO)
+PLANNED = ("predict", "export")
 
 
 def register(mode: Mode) -> None:
