@@ -128,7 +128,7 @@ def plan(settings: AblateSettings) -> Plan:
         raise UserError(f"seeds is {list(settings.seeds)}, expected one or more, each once")
     small = (*SMOKE, *settings.smoke_options) if settings.smoke else ()
     shared = [option(o, "options") for o in settings.options]
-    runs, points = dict[tuple[str, int], Point](), list[Point]()
+    runs, points, start = dict[tuple[str, int], Point](), list[Point](), ""
     for seed in seeds:
         before: tuple[Point, ...] = ()
         own = ("--seed", str(seed))
@@ -142,13 +142,14 @@ def plan(settings: AblateSettings) -> Plan:
             more = flags([*shared, *(option(o, "compared_options") for o in settings.compared_options)])
             words = (*_config(settings.compared, "compared"), *more, *arm.words, *last, *own)
             needed = before if arm.starts else ()
-            words += tuple(w for point in needed for w in (_start(words), str(point.run)))
+            start = start or (_start(words) if needed else "")
+            words += tuple(w for point in needed for w in (start, str(point.run)))
             run = out / f"{arm.folder}-{seed}"
             point = Point(title=f"{arm.label}, seed {seed}", run=run, arguments=words, after=needed)
             runs[arm.label, seed] = point
             points.append(point)
-    for point in points:
-        _read(point)
+    for point in points[: len(points) // len(seeds)] + [runs[every[0].label, seed] for seed in seeds[1:]]:
+        _read(point)  # the points of another seed differ by the seed alone
     return Plan(arms=every, reference=reference(settings, every), seeds=seeds, runs=runs, points=tuple(points))
 
 
