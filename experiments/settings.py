@@ -41,7 +41,8 @@ class TrainSettings:
     ``ema``: decay of a running mean of the weights, which is then what is scored and saved; 0: none.
 
     ``rate_penalty`` weighs the mean spike count per MAC (SNN only). ``validate``: epochs between scores on val, 0:
-    none; ``result``: the weights of the last step, or of the best of those scores. ``threads``: of a process.
+    none; ``result``: the weights of the last step, or of the best of those scores. ``log_rates``: the mean count of
+    every site, too, goes to TensorBoard every ``log_every`` steps (SNN only). ``threads``: of a process.
     ``save_every``: steps between checkpoints, of which the last ``keep`` stay; ``stop_after`` > 0 ends the process
     after that many steps, with a checkpoint (for time-limited queues, and for tests of resuming).
     """
@@ -63,6 +64,7 @@ class TrainSettings:
     result: Literal["last", "best"] = "last"
     threads: int = within(1, least=1)
     log_every: int = within(10, least=1)
+    log_rates: bool = False
     save_every: int = within(200, least=1)
     keep: int = within(2, least=1)
     stop_after: int = within(0, least=0)

@@ -17,7 +17,8 @@ from layers.site import SpikeSite
 class CountMeter:
     """Mean |count| per MAC in the last training forward: each site's mean, weighted by the MACs that its spikes drive.
 
-    Over all steps, so T steps of rate r count as T r. ``penalised``: keep its gradient.
+    Over all steps, so T steps of rate r count as T r. ``penalised``: keep its gradient. ``means``: of each site's
+    |count| in a step, in that forward.
     """
 
     def __init__(self, module: Network, penalised: bool) -> None:
@@ -26,16 +27,18 @@ class CountMeter:
         self.penalised, self.steps, self.total = penalised, graph.steps, sum(driven.values())
         self.parts: list[Tensor] = []
         self.silent = False
+        self.means: dict[str, Tensor] = {}
         for name, macs in driven.items():
-            module.get_submodule(name).register_forward_hook(partial(self._seen, macs))
+            module.get_submodule(name).register_forward_hook(partial(self._seen, name, macs))
 
-    def _seen(self, macs: int, site: SpikeSite, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def _seen(self, name: str, macs: int, site: SpikeSite, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if not site.training:
             return
         mean = output.abs().mean()
         part = (mean if self.penalised else mean.detach()) * (macs * self.steps)
         if not self.silent:
             self.parts.append(part)
+            self.means[name] = mean.detach()
 
     @contextmanager
     def unheard(self) -> Iterator[None]:

@@ -190,11 +190,18 @@ class Trainer:
             names, values = list(self.terms), torch.stack([v.double() for v in self.terms.values()])
             means = (processes.total(values) / processes.world()).tolist()
             log.write(self.step, self.total, self.seconds, dict(zip(names, means, strict=True)))
+            if train.log_rates:
+                log.score(self.step, self._rates())
             tell(f"loss {means[names.index('loss')]:.3f}")
         if self.best.due(self.step, self.total):
             log.score(self.step, {"miou_val": self.best.look(self.step, self.trained)})
         if self.step % train.save_every == 0:
             self.save()
+
+    def _rates(self) -> dict[str, float]:
+        """Mean |count| of every site in the last step, as TensorBoard calls it; of this process's frames."""
+        means = self.criterion.counts.means
+        return {f"rates/{name.removeprefix('sites.')}": float(mean) for name, mean in means.items()}
 
     def _asked_to_stop(self, stop: Stop, done: int) -> bool:
         stop.code = int(processes.largest(torch.tensor(stop.code, device=self.device)))

@@ -14,9 +14,10 @@ from lightning_fabric.strategies import SingleDeviceStrategy
 
 from avs.metrics import FMeasure
 from convert.exactness import Exactness
-from experiments import convert_mode, evaluate, rates_mode
+from experiments import convert_mode, evaluate
 from experiments.cli import checks, main
 from experiments.network import load_run
+from experiments.rates import mode as rates_mode
 from experiments.run_folder import read_json
 from experiments.training import fabric, loop
 from experiments.training.criterion import Criterion
