@@ -28,6 +28,7 @@ from graph.models import build
 from graph.passes import SpikeSpec, fold, released, spikify
 from graph.serial import loads, same
 from graph.task import PREPARATIONS, Task
+from layers.neurons import Refused
 from snn import snn
 
 DEPLOYED = "deployed"
@@ -66,8 +67,15 @@ def network(settings: RunSettings, classes: int, seed: int) -> Network:
     graph = build(settings.model.name, model_spec(settings.model, classes, settings.data.image, on_grid(settings.data)))
     if isinstance(settings, SpikingSettings):
         graph = FORMS[settings.spikes.form](graph, settings.neuron, settings.spikes)
-    built: Network = lower(graph, dialect(settings), task=task_of(settings))
-    return built
+    return lowered(graph, settings)
+
+
+def lowered(graph: Graph, settings: RunSettings) -> Network:
+    """A backend that cannot compute these neurons is the user's to change."""
+    try:
+        return lower(graph, dialect(settings), task=task_of(settings))  # type: ignore[no-any-return]
+    except Refused as error:
+        raise UserError(f"neuron.backend is '{settings.neuron.backend}': {error}") from error  # type: ignore[attr-defined]
 
 
 def load_shared(module: Network, state: dict[str, Tensor], source: str) -> None:
@@ -130,7 +138,7 @@ def _restored(folder: Path, settings: RunSettings) -> Network:
     path, weights = folder / GRAPH, folder / WEIGHTS
     if not path.exists():
         raise UserError(f"{path} is missing; expected the graph of a finished run")
-    module: Network = lower(_graph(path, settings), dialect(settings), task=task_of(settings))
+    module = lowered(_graph(path, settings), settings)
     state = read_weights(weights)
     try:
         return fill(module, state, weights)

@@ -108,10 +108,10 @@ class InformationSettings:
 @dataclass(frozen=True, kw_only=True)
 class NeuronSettings(Neuron):
     """The neuron of every site, its time ``steps`` T, and who computes it: ``backend`` "native" is the compiled kernel
-    where the device has one, "torch" always the reference (same spikes, bit for bit)."""
+    where the device has one, "torch" always the reference (same spikes, bit for bit); a library's name: its own."""
 
     steps: int = 1
-    backend: Literal["native", "torch"] = "native"
+    backend: Literal["native", "torch", "spikingjelly", "snntorch", "norse"] = "native"
 
     def __post_init__(self) -> None:
         super().__post_init__()

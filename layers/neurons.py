@@ -49,17 +49,22 @@ class Backend(Protocol):
     """Who computes neurons: this project's kernels, plain torch, another library. ``refuses``: why it cannot compute a
     neuron exactly, or nothing; what a neuron costs and how it is exported the ``Neuron`` says itself."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def refuses(self, neuron: Neuron, signed: bool, steps: int) -> str: ...
 
     def neurons(self, neuron: Neuron, signed: bool, steps: int) -> Neurons: ...
 
 
+class Refused(ValueError):
+    """A backend that cannot compute a neuron, or is not there."""
+
+
 def neurons_of(backend: Any, site: str, neuron: Neuron, signed: bool, steps: int) -> Neurons:
     """A site's neurons; a refusal is a sentence that names the site."""
     reason = backend.refuses(neuron, signed, steps)
     if reason:
-        raise ValueError(f"site '{site}': backend '{backend.name}' cannot compute its neuron, {reason}")
+        raise Refused(f"site '{site}': backend '{backend.name}' cannot compute its neuron, {reason}")
     neurons: Neurons = backend.neurons(neuron, signed, steps)
     return neurons

@@ -15,10 +15,12 @@ from graph.dialect import Dialect, register
 from layers import activations
 from layers.neurons import Backend
 from layers.table import counting, shared
+from snn.libraries import LIBRARIES
 from snn.modules import TorchBackend
 from snn.native import NativeBackend
 
 BACKENDS: dict[str, Backend] = {"native": NativeBackend(), "torch": TorchBackend()}
+BACKENDS.update(LIBRARIES)
 
 
 def snn(backend: str = "native") -> Dialect:

@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from experiments.cli import main
@@ -17,9 +15,8 @@ from experiments.dataset import split
 from experiments.network import load_run
 from experiments.rates.chart import COUNT, SILENT, chart
 from experiments.rates.collect import SiteCounts
-from experiments.rates.figures import FIGURES, raster_rows
+from experiments.rates.figures import FIGURES
 from experiments.rates.mode import drawn
-from experiments.rates.table import table
 
 
 def site(name: str, n: torch.Tensor, levels: int = 4, signed: bool = False, axis: int = 0) -> SiteCounts:

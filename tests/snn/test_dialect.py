@@ -26,7 +26,7 @@ def place(backend: str, steps: int) -> Place:
     return Place(kinds=(REAL,), steps=steps, backend=BACKENDS[backend])
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", sorted(NEURONS))
 def test_table(backend):
     dialect = snn(backend)
     for kind in get_args(Dynamics):
