@@ -7,7 +7,7 @@ counts are per frame. Every node must have a counter, so coverage is 100 % or th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, lcm, log2
 
 import numpy as np
@@ -85,6 +85,10 @@ class Account:
     def totals(self) -> Counts:
         """Per frame, [S] over samples."""
         return sum((r.counts for r in self.rows), Counts())
+
+    def mean(self) -> Account:
+        """As if its mean frame were its one sample: prices are linear, so means cost what they cost on average."""
+        return replace(self, rows=tuple(replace(r, counts=r.counts.mean()) for r in self.rows), samples=1)
 
     @property
     def macs(self) -> float:

@@ -8,6 +8,7 @@ A row is rewritten first (`energy.baselines`) for what another machine would do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,13 +88,29 @@ def pair_pj(
     x: str, ann: Account, snn: Account, *, memory: str = "", prices: Profile | None = None, static: Static | None = None
 ) -> tuple[float, float]:
     """pJ of a frame: (the spiking run, opponent ``x``), both at the opponent's precision, or at ``prices``."""
-    opponent = BASELINES[x]
-    prices = prices or profile(opponent.profile)
-    source = {"ann": ann, "snn": snn}[opponent.of]
-    ours = total_pj(snn, spiking_machine(snn, prices, memory))
-    theirs = total_pj(source, opponent_machine(opponent, source, prices, memory))
-    always = static.pj if static else 0.0
-    return float(ours.mean()) + always, float(theirs.mean()) + always
+    return pairs_pj((x,), ann, snn, memory=memory, prices=prices, static=static)[x]
+
+
+def pairs_pj(
+    names: Iterable[str],
+    ann: Account,
+    snn: Account,
+    *,
+    memory: str = "",
+    prices: Profile | None = None,
+    static: Static | None = None,
+) -> dict[str, tuple[float, float]]:
+    """The same for several opponents; the spiking run is priced once for each precision."""
+    always, ours, pairs = static.pj if static else 0.0, dict[str, float](), dict[str, tuple[float, float]]()
+    for x in names:
+        opponent = BASELINES[x]
+        at = prices or profile(opponent.profile)
+        if at.name not in ours:
+            ours[at.name] = float(total_pj(snn, spiking_machine(snn, at, memory)).mean())
+        source = {"ann": ann, "snn": snn}[opponent.of]
+        theirs = total_pj(source, opponent_machine(opponent, source, at, memory))
+        pairs[x] = ours[at.name] + always, float(theirs.mean()) + always
+    return pairs
 
 
 def unpriced(account: Account, prices: Profile, memory: str) -> list[str]:

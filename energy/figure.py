@@ -14,6 +14,7 @@ from energy.account import Account
 from energy.costs import PER_UJ
 from energy.hardware import profile
 from energy.savings import PAPER, row_pj
+from energy.work import part
 
 GROUPS = {
     "weight accumulates": ("ac_w",),
@@ -38,11 +39,6 @@ def by_group(account: Account) -> dict[str, float]:
         * PER_UJ
         for label, columns in GROUPS.items()
     }
-
-
-def part(name: str) -> str:
-    """``sites.head.mlp.act1`` belongs with ``head.mlp``."""
-    return ".".join(name.removeprefix("sites.").split(".")[:2])
 
 
 def by_part(account: Account) -> dict[str, float]:

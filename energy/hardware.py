@@ -17,6 +17,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -66,12 +67,12 @@ class Profile:
 
     def energy(self, counts: Counts, *, columns: tuple[str, ...] = ARITHMETIC, bits: int = 8) -> np.ndarray:
         """pJ of the named columns; an array where the counts are one."""
-        total = np.zeros(())
+        total: Any = 0.0
         for column in columns:
-            amount = np.asarray(getattr(counts, column), dtype=float)
-            if np.any(amount):
+            amount = getattr(counts, column)
+            if np.any(amount) if isinstance(amount, np.ndarray) else amount:
                 total = total + amount * self.price(column, bits=bits)
-        return total
+        return np.asarray(total, dtype=float)
 
 
 def _number(text: str, where: str, free: bool) -> float:

@@ -1,62 +1,97 @@
-"""One self-contained HTML page: no script, no file beside it, readable in print."""
+"""One self-contained HTML page that prices the networks again as its reader likes. No request leaves it.
+
+It carries energy.json's rows (with the amounts of `energy.work`), every profile's prices, what the memory models and
+opponents are, mean counts of sites, and sample pictures; `html/page.js` does the rest.
+"""
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
-from energy.account import Account
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from energy.baselines import BASELINES
+from energy.hardware import Profile, profiles
 from energy.memory import MODELS
-from energy.tables import Cells, layer_cells, price_cells, run_cells
+from energy.tables import price_cells
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem;
-  color: #1a1a1a; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-td.text { white-space: normal; text-align: left; }
-th { background: #f3f3f3; position: sticky; top: 0; }
-.wide { overflow-x: auto; } img { max-width: 100%; } summary { cursor: pointer; font-weight: 600; }
-"""
-
-NAMES = """<p><b>paper</b>: mean count x dense MACs at 0.9 pJ against 4.6 pJ a MAC, what the literature
-prints. <b>paper_exact</b>: the same prices on the events that happened. <b>compute: X</b>: every arithmetic
-column of both networks whole, at one precision. <b>memory: X</b>: the same plus bytes, under this
-model:</p>"""
+# What of a row the page reads.
+READ = ("run", "miou", "spike_fed_share", "static", "work", "layers", "scored")
 
 
-def table(cells: Cells, *, prose: int = -1) -> str:
-    """``prose``: the column that holds sentences."""
-    head = "".join(f"<th>{escape(c)}</th>" for c in cells[0])
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=text' if i == prose else ''}>{escape(c)}</td>" for i, c in enumerate(line))
-        + "</tr>"
-        for line in cells[1:]
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """``pictures``: (caption, PNG)."""
+
+    title: str
+    pictures: tuple[tuple[str, bytes], ...]
 
 
-def _model() -> str:
-    lines = MODELS["perfect_reuse"].says
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """Mean count of each site by ``by`` ("step" or "frame")."""
+
+    by: str
+    sites: tuple[str, ...]
+    means: tuple[tuple[float, ...], ...]
 
 
-def html(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], image: bytes) -> str:
-    sentences = "".join(f"<p>{escape(r['sentence'])}</p>" for r in rows if r["sentence"])
-    layers = "".join(
-        f"<details><summary>{escape(name)}: node by node (coverage {a.coverage:.0%})</summary>"
-        f"{table(layer_cells(a))}</details>"
-        for name, a in accounts.items()
-    )
-    picture = f'<img alt="energy by column and by part" src="data:image/png;base64,{b64encode(image).decode()}">'
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><title>Energy</title>'
-        f"<style>{STYLE}</style></head><body><h1>Energy per frame</h1>{sentences}{picture}"
-        f"{table(run_cells(rows))}{NAMES}{_model()}{layers}"
-        f"<details><summary>Prices</summary>{table(price_cells(), prose=4)}</details></body></html>\n"
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the account does not know: ``heat`` by run, sample frames."""
+
+    heat: Mapping[str, Heat] = field(default_factory=dict)
+    samples: Sequence[Sample] = ()
+
+
+def _prices(profile: Profile) -> dict[str, Any]:
+    return {"word_bits": profile.word_bits, "prices": {k: p.pJ for k, p in profile.prices.items()}}
+
+
+def page_data(rows: Sequence[Mapping[str, Any]], evidence: Evidence, own: Profile | None = None) -> dict[str, Any]:
+    """All that the script reads. ``own``: a profile of the user's, beside the standard ones."""
+    whole = [p for p in profiles().values() if p.whole] + ([own] if own and own.name not in profiles() else [])
+    return {
+        "rows": [{key: row.get(key) for key in READ} for row in rows],
+        "profiles": {p.name: _prices(p) for p in whole},
+        "opponents": {x: {"label": b.label, "profile": b.profile, "of": b.of} for x, b in BASELINES.items()},
+        "models": {m.name: {"says": m.says, "source": m.source} for m in MODELS.values()},
+        "heat": {run: {"by": h.by, "sites": h.sites, "means": h.means} for run, h in evidence.heat.items()},
+    }
+
+
+def _embedded(data: Mapping[str, Any]) -> Markup:
+    """JSON that cannot end the script element that it stands in."""
+    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _file(name: str) -> str:
+    return files("energy").joinpath("html", name).read_text(encoding="utf-8")
+
+
+def html(rows: Sequence[Mapping[str, Any]], evidence: Evidence | None = None, own: Profile | None = None) -> str:
+    evidence = evidence or Evidence()
+    samples = [
+        {
+            "title": s.title,
+            "pictures": [(c, f"data:image/png;base64,{b64encode(p).decode()}") for c, p in s.pictures],
+        }
+        for s in evidence.samples
+    ]
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(_file("page.html.j2"))
+    return page.render(
+        names=[str(row["run"]).replace("\\", "/").rsplit("/", 1)[-1] for row in rows],
+        style=Markup(_file("page.css")),
+        script=Markup(_file("page.js")),
+        data=_embedded(page_data(rows, evidence, own)),
+        sentences=[row["sentence"] for row in rows if row["sentence"]],
+        samples=samples,
+        models=[{"name": m.name, "says": m.says, "source": m.source} for m in MODELS.values()],
+        prices=price_cells(),
     )

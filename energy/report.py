@@ -3,30 +3,32 @@
 A row of ``energy.json``: {"run", "miou", "delta_miou", "macs", "acs", "neuron_updates", "spike_fed_share",
 "coverage", "energy_uj": {"strict", "paper", ...}, "saving": {"strict", "paper", "paper_exact",
 "strict_compute": {X: ...}, "strict_memory": {X: ...}}} and, beside these, "memory" ({model: {X: {"uj": [run, X],
-"saving"}}}), "pricing", "confidence", "partial", "static", "profile" (at prices of the user's, or null) and
-"sentence". All per frame.
+"saving"}}}), "pricing", "confidence", "partial", "static", "profile" (at prices of the user's, or null),
+"work" (`energy.work`), "layers" and "sentence". All per frame.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from common.files import write_whole
 from energy.account import Account, mean_interval
 from energy.costs import PER_UJ, Static, machine, total_pj
 from energy.figure import png
 from energy.hardware import Profile, profile
-from energy.page import html
-from energy.savings import BASELINES, PAPER, by_memory, by_profile, energies, pricings, savings
+from energy.layers import layer_rows
+from energy.memory import MODELS
+from energy.page import Evidence, html
+from energy.savings import BASELINES, PAPER, by_memory, by_profile, energies, pairs, pricings, savings
 from energy.tables import assumption_table, layer_table, memory_table, price_table, run_table
 from energy.verdict import sentence
+from energy.work import work
 
 FORMATS = ("json", "csv", "md", "html", "png")
 
@@ -62,6 +64,11 @@ def _row(
     static: Static | None,
     prices: Profile | None,
 ) -> dict[str, Any]:
+    samples, same = run, run is ann
+    ann, run = ann.mean(), run.mean()  # the same costs, of one frame instead of many
+    run = ann if same else run
+    compute = {} if run is ann else pairs(ann, run, static=static)
+    memory = {} if run is ann else {m: pairs(ann, run, m, static) for m in MODELS}
     totals = run.totals
     none = dict.fromkeys(BASELINES, 0.0)
     zero = {
@@ -82,11 +89,13 @@ def _row(
         "coverage": run.coverage,
         "energy_uj": energies(ann, run, static),
         "saving": zero if run is ann else savings(ann, run, static),
-        "memory": {} if run is ann else by_memory(ann, run, static),
+        "memory": {} if run is ann else by_memory(memory),
         "pricing": pricings(run),
-        "confidence": _confidence(ann, run, static.pj if static else 0.0),
+        "confidence": _confidence(ann, samples, static.pj if static else 0.0),
         "partial": _partial(run),
-        "sentence": "" if run is ann else sentence(name, ann, run, static),
+        "sentence": "" if run is ann else sentence(name, compute, memory),
+        "work": work(ann, run),
+        "layers": layer_rows(ann, run),
         "static": {"uw": static.uw, "ms": static.ms} if static else None,
         "profile": None if run is ann or prices is None else by_profile(ann, run, prices, static),
     }
@@ -118,14 +127,13 @@ def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+NOT_IN_CSV = ("work", "layers")
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    flat = [_flat(r) for r in rows]
-    buffer = io.StringIO()
-    columns = list(dict.fromkeys(key for line in flat for key in line))
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    return buffer.getvalue()
+    """One row a run; amounts and layers are in energy.json."""
+    frame = pd.DataFrame([_flat({k: v for k, v in r.items() if k not in NOT_IN_CSV}) for r in rows])
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def markdown(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account]) -> str:
@@ -138,7 +146,13 @@ def markdown(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account])
     return "\n\n".join([*parts, "## Memory models", assumption_table(), "## Prices", price_table()]) + "\n"
 
 
-def write(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], out: Path) -> list[Path]:
+def write(
+    rows: Sequence[Mapping[str, Any]],
+    accounts: Mapping[str, Account],
+    out: Path,
+    evidence: Evidence | None = None,
+    prices: Profile | None = None,
+) -> list[Path]:
     """Write the five files into ``out``; returns their paths. ``accounts`` by run name, in the order of
     ``rows``."""
     image = png(accounts)
@@ -147,7 +161,7 @@ def write(rows: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], ou
         "json": json.dumps(list(rows), indent=1, allow_nan=False),
         "csv": csv_text(rows),
         "md": text,
-        "html": html(rows, accounts, image),
+        "html": html(rows, evidence, prices),
         "png": image,
     }
     paths = [out / f"energy.{f}" for f in FORMATS]

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from energy.account import Account, Row
 from energy.baselines import BASELINES, FP32, Rewrite
 from energy.columns import PRICINGS
-from energy.costs import PER_UJ, Machine, Static, machine, pair_pj, total_pj, unpriced
+from energy.costs import PER_UJ, Machine, Static, machine, pairs_pj, total_pj, unpriced
 from energy.hardware import Profile, profile
 from energy.memory import MODELS
 
@@ -82,7 +82,7 @@ def saved(ours: float, theirs: float) -> float:
 
 def pairs(ann: Account, snn: Account, memory: str = "", static: Static | None = None) -> dict[str, tuple[float, float]]:
     """Opponent -> pJ of a frame of (the spiking run, the opponent)."""
-    return {x: pair_pj(x, ann, snn, memory=memory, static=static) for x in BASELINES}
+    return pairs_pj(BASELINES, ann, snn, memory=memory, static=static)
 
 
 def savings(ann: Account, snn: Account, static: Static | None = None) -> dict[str, object]:
@@ -98,14 +98,14 @@ def savings(ann: Account, snn: Account, static: Static | None = None) -> dict[st
     }
 
 
-def by_memory(ann: Account, snn: Account, static: Static | None = None) -> dict[str, dict[str, dict[str, object]]]:
-    """Model -> opponent -> {"uj": [the run, the opponent], "saving"}."""
+def by_memory(memory: Mapping[str, Mapping[str, tuple[float, float]]]) -> dict[str, dict[str, dict[str, object]]]:
+    """Of pairs by model and opponent: model -> opponent -> {"uj": [the run, the opponent], "saving"}."""
     return {
         model: {
             x: {"uj": [ours * PER_UJ, theirs * PER_UJ], "saving": saved(ours, theirs)}
-            for x, (ours, theirs) in pairs(ann, snn, model, static).items()
+            for x, (ours, theirs) in of.items()
         }
-        for model in MODELS
+        for model, of in memory.items()
     }
 
 
@@ -116,7 +116,7 @@ def by_profile(ann: Account, snn: Account, prices: Profile, static: Static | Non
     lacking = {m: sorted({*unpriced(ann, prices, m), *unpriced(snn, prices, m)}) for m in MODELS}
     places = {"compute": "", **{m: m for m in MODELS if not lacking[m]}}
     pj = {
-        place: {x: pair_pj(x, ann, snn, memory=memory, prices=prices, static=static) for x in BASELINES}
+        place: pairs_pj(BASELINES, ann, snn, memory=memory, prices=prices, static=static)
         for place, memory in places.items()
     }
     return {

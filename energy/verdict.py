@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from energy.account import Account
 from energy.baselines import BASELINES
-from energy.costs import PER_UJ, Static
-from energy.memory import MODELS
-from energy.savings import pairs, saved
+from energy.costs import PER_UJ
+from energy.savings import saved
 
 Pairs = Mapping[str, tuple[float, float]]
 
@@ -42,11 +40,9 @@ def _turned(compute: Pairs, memory: Mapping[str, Pairs]) -> str:
     return "; what is moved reverses this: it is " + "; ".join(parts) if parts else "; no memory model reverses this"
 
 
-def sentence(name: str, ann: Account, snn: Account, static: Static | None = None) -> str:
+def sentence(name: str, compute: Pairs, memory: Mapping[str, Pairs]) -> str:
     """All comparisons in one sentence: a run that wins against fp32 and loses elsewhere says both, and each memory
     model that reverses a verdict is named."""
-    compute = pairs(ann, snn, static=static)
-    memory = {m: pairs(ann, snn, m, static) for m in MODELS}
     fp32, int8 = compute["dense_fp32"], compute["int8"]
     ours, theirs = ([p[i] * PER_UJ for p in (fp32, int8)] for i in (0, 1))
     return (

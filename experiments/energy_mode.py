@@ -23,6 +23,7 @@ from experiments.binding import METRICS
 from experiments.compared_runs import compared
 from experiments.dataset import real_frames, split
 from experiments.device import device_of, moved, placed
+from experiments.energy_evidence import evidence
 from experiments.errors import UserError
 from experiments.evaluate import CHUNK
 from experiments.host_memory import keep_freed_memory
@@ -92,7 +93,7 @@ def priced(settings: EnergySettings) -> tuple[list[dict[str, Any]], Path]:
             "miou_int8": metrics[name].get("miou_int8"),
         }
     out = Path(settings.out) if settings.out else runs[0].folder.parent
-    write(rows, accounts, out)
+    write(rows, accounts, out, evidence(runs), extra)
     return rows, out
 
 

@@ -33,13 +33,24 @@ def overlay(image: Tensor, mask: Tensor) -> Tensor:
     return shown.clamp(0, 1).permute(1, 2, 0)
 
 
+def _picks(listed: int, count: int) -> list[int]:
+    """``count`` places, evenly from first to last."""
+    return [int(pick) for pick in torch.linspace(0, listed - 1, count).long()]
+
+
+def picks_of(clips: Clips, count: int) -> tuple[Tensor, Tensor]:
+    """The clips and frames of ``rows_of``."""
+    listed = donors(clips, "swap", 0)
+    picks = _picks(len(listed), count)
+    return listed.clip_idx[picks], listed.frame_idx[picks]
+
+
 @torch.no_grad()
 def rows_of(ann: Network, snn: Network, clips: Clips, count: int) -> list[list[Tensor]]:
     """One row a frame, all of them frames for which a swap donor exists."""
     listed = donors(clips, "swap", 0)
-    picks = torch.linspace(0, len(listed) - 1, count).long()
     rows = []
-    for pick in picks.tolist():
+    for pick in _picks(len(listed), count):
         clip, frame = int(listed.clip_idx[pick]), int(listed.frame_idx[pick])
         everywhere = torch.arange(clips.frames_per_clip)
         batch = clips.frame_batch(torch.full_like(everywhere, clip), everywhere)

@@ -2,7 +2,7 @@
 save?
 
 The publication says 80.4 % = 1 - 0.9 / 4.6: every multiplication an addition, once a MAC. Its spikes feed half of its
-MACs. Here the whole network (512 px, `spikes.form: released`) is counted, and each named saving is given at three
+MACs. Here the whole network (224 px, `spikes.form: released`) is counted, and each named saving is given at three
 rates of its neurons:
 
     rate 0          nothing fires: the most that any training could save

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -56,12 +57,12 @@ class MemoryModel:
         return replace(moved, dram_B=moved.dram_B + moved.weight_B) if from_dram else moved
 
     def pj(self, moved: Counts, prices: Profile) -> np.ndarray:
-        total = np.zeros(())
+        total: Any = 0.0
         for column in MOVED:
-            amount = np.asarray(getattr(moved, column), dtype=float)
-            if np.any(amount):
+            amount = getattr(moved, column)
+            if np.any(amount) if isinstance(amount, np.ndarray) else amount:
                 total = total + amount * self.unit_pj(column, prices)
-        return total
+        return np.asarray(total, dtype=float)
 
     def overflows(self, account: Account, word_B: float) -> bool:
         """The weights are more than the chip holds."""

@@ -16,9 +16,11 @@ from energy.columns import ARITHMETIC, Counts
 from energy.costs import Machine, pair_pj
 from energy.figure import LONGEST, png, short
 from energy.hardware import PLACES, profile, profiles
+from energy.memory import MODELS
 from energy.report import compare, layer_table, write
 from energy.savings import (
     BASELINES,
+    pairs,
     paper_exact_pj,
     paper_pj,
     pricings,
@@ -158,7 +160,8 @@ def test_break_even() -> None:
 
 def test_a_loss_stands_in_the_same_sentence() -> None:
     busy = replace(FIRED, counts=replace(FIRED.counts, ac_w=2000))
-    text = sentence("snn", ANN, one("snn", STEM, SITE, busy))
+    run = one("snn", STEM, SITE, busy)
+    text = sentence("snn", pairs(ANN, run), {m: pairs(ANN, run, m) for m in MODELS})
     assert text.count(".") - text.count("0.") >= 1 and "saves" in text and " but costs " in text
     assert text.index("dense fp32 ANN,") < text.index("but costs") < text.index("the zero-skipping quantised ANN")
 
