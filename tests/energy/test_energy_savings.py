@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,7 +206,8 @@ def test_report(ann: Account, snn: Account, stepped: Account, tmp_path: Path) ->
     with paths[1].open() as file:
         assert len(list(csv.DictReader(file))) == 3
     page = paths[3].read_text()
-    assert "data:image/png;base64," in page and "<script" not in page and "http" not in page
+    assert not re.search(r"""(src|href|action)=["']?(http|//|[./]*\w+\.)""", page)
+    assert not any(word in page for word in ("fetch(", "XMLHttpRequest", "@import", "url(", "WebSocket"))
     assert read[1]["sentence"] in page
     assert paths[4].read_bytes().startswith(b"\x89PNG")
     assert "| backbone.stage1.0.conv1 | Conv | spike(4) |" in layer_table(snn)
