@@ -10,11 +10,12 @@ opponent's), the memory model, and the width of a word; they do not depend on an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from energy.account import Account, Row
 from energy.baselines import BASELINES, Rewrite, dense
 from energy.columns import ARITHMETIC, MOVED
-from energy.hardware import profiles
+from energy.hardware import Profile, profiles
 from energy.memory import MODELS, MemoryModel
 
 COMPUTE = "compute"
@@ -113,3 +114,18 @@ def work(ann: Account, run: Account) -> dict[str, object]:
         OWN: {p: {b: {n: _rounded(v) for n, v in parts.items()} for b, parts in of.items()} for p, of in own.items()},
         "opponents": others,
     }
+
+
+def priced(amounts: Mapping[str, float], profile: Profile) -> float | None:
+    """pJ, or None where something that is used has no price."""
+    if not amounts.keys() <= profile.prices.keys():
+        return None
+    return sum(amount * profile.prices[key].pJ for key, amount in amounts.items())
+
+
+def repriced(row: Mapping[str, Any], x: str, place: str, profile: Profile) -> tuple[float, float] | None:
+    """pJ of (the run, opponent ``x``) from a row of energy.json, at any profile."""
+    bits = "any" if place == COMPUTE else str(profile.word_bits)
+    ours = priced(together(row["work"][OWN][place][bits]), profile)
+    theirs = priced(row["work"]["opponents"][x][place][bits], profile)
+    return None if ours is None or theirs is None else (ours, theirs)

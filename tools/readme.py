@@ -14,13 +14,14 @@ from typing import Any
 from common.files import write_whole
 from experiments.demo_report import cost_rows
 from experiments.run_folder import read_json
+from tools.energy_models import readme_table as models_table
 from tools.readme_full import table as full_table
 from tools.readme_kernels import table as kernels_table
 from tools.readme_systems import table as systems_table
 from tools.results import FOLDER
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-NOT_RUNS = ("audit_released", "backends", "parity", "systems")
+NOT_RUNS = ("audit_released", "backends", "energy_models", "parity", "systems")
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
@@ -97,6 +98,7 @@ def runs() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": runs,
+    "energy models": models_table,
     "systems": systems_table,
     "kernels": kernels_table,
     "full size": full_table,
