@@ -22,6 +22,10 @@ from avs.normalise import logmel_to_grid
 SILENCE = math.log(LOG_OFFSET)
 
 
+class NoDonor(ValueError):
+    """No other clip of the split sounds as is asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Donors:
     """M frames to be scored, the frame whose sound each is given, and the mask it is scored on."""
@@ -48,7 +52,7 @@ class _Pool:
     def draw(self, fits: Tensor, clip: int, random: torch.Generator, wanted: str) -> int:
         places = (fits & (self.clip_idx != clip)).nonzero()[:, 0]
         if not len(places):
-            raise ValueError(
+            raise NoDonor(
                 f"counterfactual: found no donor for clip {clip} in {len(self.clip_idx)} sounding frames, "
                 f"expected another clip that sounds {wanted}; use more clips"
             )

@@ -73,8 +73,10 @@ class Int8(nn.Module):
 
 @torch.no_grad()
 def int8(ann: Network, batch: Mapping[str, Tensor]) -> Int8:
-    """The int8 network of a trained ANN (its inference part); ``batch``: training frames that set the scales."""
+    """The int8 network of a trained ANN (its inference part, on the CPU), put where ``batch`` is: training frames that
+    set the scales."""
     folded = narrow(fold_network(ann), WIDTH, FINEST)
+    folded.to(next(iter(batch.values())).device)
     read, ranges = operands(folded), dict[str, Range]()
 
     def see(node: Node, inputs: tuple[Tensor, ...], value: Tensor) -> None:

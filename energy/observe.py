@@ -47,12 +47,15 @@ class Run:
     values: dict[str, Value]
     samples: int
     tallies: dict[tuple[object, ...], Tally] = field(default_factory=dict)
+    alive: list[Tensor] = field(default_factory=list)
 
     def tally(self, value: Tensor, kind: Kind, name: str) -> Tally:
         """A value that claims to be counts, checked; the same numbers in another shape are looked at once."""
-        place = (value.data_ptr(), value.shape, value.stride())
+        at = value.data_ptr() or id(value)  # a tensor without memory of its own has no address
+        place = (at, value.shape, value.stride())
         if place not in self.tallies:
-            whole = (value.data_ptr(), value.numel() if value.is_contiguous() else value.stride())
+            self.alive.append(value)  # or its address would be given to another
+            whole = (at, value.numel() if value.is_contiguous() else value.stride())
             first = self.tallies.setdefault(whole, Tally(value))
             self.tallies[place] = first if first.n.shape == value.shape else first.viewed(value)
         check(self.tallies[place], kind, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -11,13 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from avs.clip import Clips, knows_objects
-from avs.losses.masks import foreground_logit
+from avs.counterfactual import NoDonor
 from avs.split import Split
 from energy.page import Evidence, Heat, Sample
 from experiments.dataset import real_frames, split
-from experiments.evaluate import predict
 from experiments.network import Run
-from experiments.plots import COLUMNS, overlay, picks_of, rows_of
+from experiments.plots import COLUMNS, mask_of, overlay, picks_of, rows_of
 from experiments.rates.collect import SiteCounts, collect, sites
 from graph.lower import where
 from graph.ops import Firing
@@ -62,28 +62,28 @@ def _spikes(run: Run) -> bool:
 
 def _with_objects(ann: Run, run: Run, data: Clips) -> list[Sample]:
     """Frames whose silent object can be given the sound instead, with the log-mel that was heard."""
-    samples = []
+    shown = []
     clips, frames = picks_of(data, FRAMES)
     for at, row in enumerate(rows_of(ann.deployed, run.deployed, data, FRAMES)):
         clip, frame = int(clips[at]), int(frames[at])
         sound = data.frame_batch(torch.tensor([clip]), torch.tensor([frame]))["logmel"][0]
         pictures = [(caption, png(picture.numpy())) for caption, picture in zip(COLUMNS, row, strict=True)]
         pictures.insert(1, ("log-mel, low tones below", png(mel(sound))))
-        samples.append(Sample(title=f"clip {clip + 1}, frame {frame + 1}", pictures=tuple(pictures)))
-    return samples
+        shown.append(Sample(title=f"clip {clip + 1}, frame {frame + 1}", pictures=tuple(pictures)))
+    return shown
 
 
 @torch.no_grad()
 def _plain(ann: Run, run: Run, data: Split) -> list[Sample]:
     """The middle frame of the first clips."""
-    frames, samples = real_frames(data), []
+    frames, samples = real_frames(data), list[Sample]()
     for clip in range(min(FRAMES, len(data))):
         everywhere = torch.arange(frames)
         batch = data.frame_batch(torch.full_like(everywhere, clip), everywhere)
         middle, image = frames // 2, batch["image"][frames // 2]
         low, high = image.aminmax()
         image = (image - low) / (high - low).clamp(min=1e-6)
-        found = [foreground_logit(predict(r.deployed, batch))[middle] > 0 for r in (ann, run)]
+        found = [mask_of(r.deployed, batch)[middle] for r in (ann, run)]
         side = image.shape[-2:]
         masks = [batch["mask"][middle] > 0, *found]
         named = zip(COLUMNS[1:4], (overlay(image, m.reshape(side)) for m in masks), strict=True)
@@ -94,12 +94,16 @@ def _plain(ann: Run, run: Run, data: Split) -> list[Sample]:
     return samples
 
 
+def samples(ann: Run, run: Run, data: Split) -> list[Sample]:
+    """Under another sound too, where objects are known and the split has a clip that can lend it."""
+    if knows_objects(data):
+        with suppress(NoDonor):
+            return _with_objects(ann, run, data)
+    return _plain(ann, run, data)
+
+
 def evidence(runs: Sequence[Run]) -> Evidence:
     """Of the first run, an ANN, and those beside it; samples of the first of these."""
     data = split(runs[0].settings.data, "test")
     heats = {run.name: heat(counts_of(run, data)) for run in runs if _spikes(run)}
-    for run in runs[:2]:
-        run.deployed.cpu()
-    first, second = runs[:2]
-    samples = _with_objects(first, second, data) if knows_objects(data) else _plain(first, second, data)
-    return Evidence(heat=heats, samples=samples)
+    return Evidence(heat=heats, samples=samples(runs[0], runs[1], data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -14,10 +15,11 @@ from avs.counterfactual import counterfactual_clips, donors
 from avs.losses.masks import foreground_logit
 from common.files import write_whole
 from experiments.dataset import split
+from experiments.device import moved
 from experiments.errors import UserError
 from experiments.evaluate import predict
 from experiments.network import load_run
-from graph.lower import Network
+from graph.lower import Network, where
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -46,6 +48,12 @@ def picks_of(clips: Clips, count: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
+def mask_of(network: Network, batch: Mapping[str, Tensor]) -> Tensor:
+    """[F, H, W] bool, on the CPU: where something sounds, computed where the network is."""
+    return (foreground_logit(predict(network, moved(batch, where(network)))) > 0).cpu()
+
+
+@torch.no_grad()
 def rows_of(ann: Network, snn: Network, clips: Clips, count: int) -> list[list[Tensor]]:
     """One row a frame, all of them frames for which a swap donor exists."""
     listed = donors(clips, "swap", 0)
@@ -55,7 +63,7 @@ def rows_of(ann: Network, snn: Network, clips: Clips, count: int) -> list[list[T
         everywhere = torch.arange(clips.frames_per_clip)
         batch = clips.frame_batch(torch.full_like(everywhere, clip), everywhere)
         swapped, _, _ = counterfactual_clips(clips, listed, torch.tensor([clip]))
-        found = [foreground_logit(predict(m, b))[frame] > 0 for m, b in ((ann, batch), (snn, batch), (snn, swapped))]
+        found = [mask_of(m, b)[frame] for m, b in ((ann, batch), (snn, batch), (snn, swapped))]
         image = clips.frames[clip, frame].float() / 255
         masks = (batch["mask"][frame] > 0, *found, listed.masks[pick] > 0)
         rows.append([image.permute(1, 2, 0), *(overlay(image, m) for m in masks)])

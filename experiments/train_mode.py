@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 
 from common.files import clear_unfinished, write_whole
@@ -144,7 +146,7 @@ def score_int8(settings: RunSettings, ann: Network) -> float:
     """Test mIoU of what int8 prices are paid for: the network in int8, its scales from training frames."""
     length = window(ann.graph)
     frames = first_frames(split(settings.data, "train"), length * max(1, INT8_FRAMES // length))
-    narrow = int8(ann, moved(frames, where(ann)))
+    narrow = int8(placed(deepcopy(ann), torch.device("cpu")), moved(frames, where(ann)))
     return score(narrow, split(settings.data, "test"), workers=settings.data.workers).miou
 
 

@@ -15,6 +15,16 @@ from layers.counts import conv_of_counts, linear_of_counts, worth
 from layers.init import deform_offset_bias, initialise
 
 
+def every_read_pixel(x: Tensor, layer: nn.Conv2d) -> tuple[Tensor, tuple[int, ...]]:
+    """(pixels, stride) of the same output: a kernel of one pixel reads every ``stride``-th, so the others go first.
+
+    In torch 2.11 the backward pass of the strided form writes beyond its memory where channels are few (LOG.md).
+    """
+    if layer.kernel_size != (1, 1) or layer.stride == (1, 1) or layer.padding != (0, 0):
+        return x, layer.stride
+    return x[..., :: layer.stride[0], :: layer.stride[1]], (1, 1)
+
+
 class Conv(nn.Conv2d):
     """``unit``: what the counts that it reads are worth; it goes into the weight, which is smaller than they are.
     ``most``: the largest count, where its input is whole counts: they are then kept in bytes."""
@@ -22,9 +32,10 @@ class Conv(nn.Conv2d):
     most: int | None = None
 
     def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
+        x, stride = every_read_pixel(x, self)
+        shape: Any = (stride, self.padding, self.dilation, self.groups)
         if self.most is None:
-            return self._conv_forward(x, worth(self.weight, unit), self.bias)
-        shape: Any = (self.stride, self.padding, self.dilation, self.groups)
+            return F.conv2d(x, worth(self.weight, unit), self.bias, *shape)
         return conv_of_counts(x, self.weight, unit, self.bias, *shape, most=self.most)
 
 

@@ -138,7 +138,10 @@ def test_a_backend(neuron):
 
 
 def test_a_backend_refuses_by_name():
-    with pytest.raises(ValueError, match="neuron.backend is 'slwo', expected one of native, torch; nearest"):
+    with pytest.raises(
+        ValueError,
+        match="neuron.backend is 'slwo', expected one of native, torch, spikingjelly, snntorch, norse; nearest",
+    ):
         snn("slwo")
     graph = spikify(build("miavs", "micro"), SpikeSpec(neuron=Neuron(kind="plif", levels=1), steps=2))
     refused = pytest.raises(ValueError, match="cannot compute its neuron, whose leak")

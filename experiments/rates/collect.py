@@ -51,15 +51,16 @@ class SiteCounts:
         self.alive = torch.zeros(self.shape, dtype=torch.bool)
 
     def add(self, n: Tensor) -> None:
-        """One clip, n [T F, ...]."""
-        n = n.detach().cpu().reshape(self.steps, self.frames, *self.shape)
+        """One clip, n [T F, ...]. Sums are made where n is, and kept on the CPU."""
+        n = n.detach().reshape(self.steps, self.frames, *self.shape)
         size = n.abs()
         values = (n.to(torch.int64) + self.levels).flatten()
-        self.histogram += torch.bincount(values, minlength=len(self.histogram))
-        self.by_step += size.sum(tuple(range(1, n.ndim)), dtype=torch.float64)
-        self.by_frame += size.sum((0, *range(2, n.ndim)), dtype=torch.float64)
-        self.alive |= (size > 0).flatten(0, 1).any(0)
-        self.first = n.clone() if self.first is None else self.first
+        self.histogram += torch.bincount(values, minlength=len(self.histogram)).cpu()
+        self.by_step += size.sum(tuple(range(1, n.ndim)), dtype=torch.float64).cpu()
+        self.by_frame += size.sum((0, *range(2, n.ndim)), dtype=torch.float64).cpu()
+        self.alive |= (size > 0).flatten(0, 1).any(0).cpu()
+        if self.first is None:
+            self.first = n.to("cpu", copy=True)
         self.clips += 1
 
     @property

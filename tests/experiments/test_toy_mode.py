@@ -103,4 +103,4 @@ def test_a_planned_mode_may_come_from_outside(capsys):
     predict = Mode(name="predict", summary="say what", settings=PredictSettings, run=lambda s: print("what"))
     assert main(["--mode", "predict"], extra=(predict,)) == 0
     assert main(["--help"], extra=(predict,)) == 0
-    assert "(not built yet: ablate, export)" in capsys.readouterr().out
+    assert "(not built yet: export)" in capsys.readouterr().out

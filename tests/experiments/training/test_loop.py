@@ -124,6 +124,7 @@ def test_the_score_that_chooses_is_that_of_val(monkeypatch, small):
 
     monkeypatch.setattr(train_mode, "split", noted)
     monkeypatch.setattr(train_mode, "scores", lambda *_: {"miou": 0.0, "fscore": 0.0, "clips": 0})
+    monkeypatch.setattr(train_mode, "score_int8", lambda *_: 0.0)
     small("ann", "best-on-val", "--train.validate", "1", "--train.result", "best")
     assert "val" in asked and "test" not in asked
 
