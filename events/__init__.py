@@ -2,5 +2,7 @@
 
 from events.events import Events, permuted, without
 from events.runner import EventRunner
+from events.stream import Stream
+from events.work import Work
 
-__all__ = ["EventRunner", "Events", "permuted", "without"]
+__all__ = ["EventRunner", "Events", "Stream", "Work", "permuted", "without"]

@@ -11,7 +11,8 @@ from graph.ops import Array
 
 @dataclass(frozen=True)
 class Events:
-    """Of a value of ``shape`` [rows, ...]. ``address``: flat index in it; all in order of ``step``."""
+    """Of a value of ``shape`` [rows, ...]. ``address``: flat index in it; all in order of ``step``. ``sign``: +1 or
+    -1; of a graded event, its amount."""
 
     shape: tuple[int, ...]
     address: Array
@@ -47,6 +48,13 @@ def fired(counts: Array) -> Events:
     address = np.concatenate(addresses) if addresses else np.zeros(0, np.int64)
     step = np.concatenate(steps) if steps else np.zeros(0, np.int64)
     return Events(counts.shape, address, step, np.sign(flat[address]).astype(np.float32))
+
+
+def graded(change: Array) -> Events:
+    """One event for each element that is not zero, with its amount."""
+    flat = change.reshape(-1)
+    address = np.flatnonzero(flat)
+    return Events(change.shape, address, np.zeros(address.size, np.int64), flat[address])
 
 
 def joined(parts: list[Events]) -> Events:

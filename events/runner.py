@@ -16,7 +16,7 @@ from math import frexp
 import numpy as np
 
 from events.events import Events, fired, joined
-from events.synapses import BY_EVENT
+from events.synapses import BY_EVENT, bias_of
 from graph.graph import Graph, Node
 from graph.infer import infer
 from graph.meaning import tables_of, unit_value
@@ -90,10 +90,7 @@ class EventRunner:
         tables = tables_of(node, self.arrays, self.graph.steps)
         total, adds = BY_EVENT[type(node.op)](node.op, x, tables["weight"] * np.float32(unit))  # type: ignore[operator]
         self.adds[node.name] = adds
-        if "bias" not in tables:
-            return total
-        axis = 1 if total.ndim == 4 else total.ndim - 1
-        return total + tables["bias"].reshape([-1 if i == axis else 1 for i in range(total.ndim)])
+        return np.asarray(total + bias_of(node.op, tables), np.float32)
 
 
 def _decoded(x: Value) -> Array:

@@ -1,13 +1,15 @@
-"""A weighted op, event by event: each event adds, or takes off, one weight for every synapse that it reaches."""
+"""A weighted op, event by event: each event adds, or takes off, one weight for every synapse that it reaches; a graded
+event adds that many of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from events.events import Events
-from graph.ops import Array, Conv, Linear
+from graph.ops import Array, Conv, Linear, Op
 
 Reach = tuple[slice, slice]  # (output positions, kernel taps) reached from one input position along one axis
 
@@ -73,10 +75,12 @@ def conv_events(op: Conv, x: Events, weight: Array) -> tuple[Array, int]:
         target = total[row, out_rows, out_columns, plan.outputs[channel]]
         synapses = plan.kernels[channel][taps_u, taps_v]
         adds += synapses.size
-        if sign > 0:
+        if sign == 1:
             target += synapses
-        else:
+        elif sign == -1:
             target -= synapses
+        else:
+            target += np.float32(sign) * synapses
     return np.ascontiguousarray(total.transpose(0, 3, 1, 2)), adds
 
 
@@ -85,11 +89,19 @@ def linear_events(op: Linear, x: Events, weight: Array) -> tuple[Array, int]:
     total = np.zeros((int(np.prod(x.shape[:-1])), op.cout), np.float32)
     for address, sign in zip(x.address.tolist(), x.sign.tolist(), strict=True):
         row, column = divmod(address, op.cin)
-        if sign > 0:
+        if sign == 1:
             total[row] += columns[column]
-        else:
+        elif sign == -1:
             total[row] -= columns[column]
+        else:
+            total[row] += np.float32(sign) * columns[column]
     return total.reshape(*x.shape[:-1], op.cout), x.address.size * op.cout
+
+
+def bias_of(op: Op, tables: Mapping[str, Array]) -> Array:
+    """What a weighted op makes of no event, against [rows, C, H, W] or [rows, ..., C]."""
+    bias = tables.get("bias", np.zeros(1, np.float32))
+    return bias[:, None, None] if isinstance(op, Conv) else bias
 
 
 BY_EVENT = {Conv: conv_events, Linear: linear_events}

@@ -11,6 +11,8 @@ From shapes and kinds alone (without the batch dimension) an op says
 * ``tables()``                   its parameters and buffers: suffix of the state-dict key -> shape
 * ``meaning(*arrays, **tables)`` its value, in a few lines of numpy: the reference that every lowering is held against
 
+* ``touched(changed, inputs)``   which elements of its value can change, where elements of its inputs did
+
 and by its traits: ``events_on``, ``weighted``, ``product``, ``linear_in``, ``moves``, ``hoists``. No list of ops is
 kept anywhere else; ``REGISTRY`` fills itself.
 """
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from common.choices import check_choices
@@ -59,7 +62,8 @@ class Op:
     an event adds weights; ``product``: it multiplies values, so counts are added up over the steps before they meet
     (product by product, step by step, costs 10 to 14 mIoU points); ``timed``: it reads or makes several
     steps, so its meaning is told ``steps``; ``linear_in``: the arguments in which it is linear,
-    the others held; ``reason``: why its multiplies are left when no counts drive them; ``buffers``: those of its
+    the others held; ``elementwise``: an element of its value reads the elements at its own place alone, broadcast;
+    ``reason``: why its multiplies are left when no counts drive them; ``buffers``: those of its
     ``tables`` that no gradient learns; ``abstract``: never a node.
     """
 
@@ -69,6 +73,7 @@ class Op:
     product: ClassVar[bool] = False
     timed: ClassVar[bool] = False
     linear_in: ClassVar[tuple[int, ...]] = ()
+    elementwise: ClassVar[bool] = False
     reason: ClassVar[str] = ""
     buffers: ClassVar[tuple[str, ...]] = ()
     abstract: ClassVar[bool] = True
@@ -147,6 +152,26 @@ class Op:
         No batch statistics, no dropout: inference."""
         raise TypeError(f"{type(self).__name__} does not say what it means, expected a method meaning")
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        """[rows, ...] bool: the elements of its value that can differ from a frame ago, where those of its inputs do;
+        ``inputs`` are those of now. Where an op does not say it closer, a row of the batch changes as a whole."""
+        if self.elementwise:
+            together: Array = np.logical_or.reduce(np.broadcast_arrays(*changed))
+            return together
+        if self.carries:  # moves, means and maxima: what reads a changed element holds something of it
+            return self.meaning(*(c.astype(np.float32) for c in changed)) != 0
+        rows = max(map(len, changed))
+        any_of_row = np.zeros(rows, bool)
+        for c in changed:
+            any_of_row |= c.reshape(len(c), -1).any(1)
+        shape = self.shape(*(c.shape[1:] for c in changed))
+        return np.broadcast_to(any_of_row.reshape(-1, *(1 for _ in shape)), (rows, *shape))
+
+
+def rows_touched(changed: Array) -> Array:
+    """Of a function of the last axis: all of it, where any of it changed."""
+    return np.broadcast_to(changed.any(-1, keepdims=True), changed.shape)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(Op):
@@ -183,4 +208,4 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     return tuple(max(x, y) for x, y in zip(a, b, strict=True))
 
 
-__all__ = ["REGISTRY", "Array", "Fanout", "Keep", "Op", "Part", "Scaled", "broadcast", "size"]
+__all__ = ["REGISTRY", "Array", "Fanout", "Keep", "Op", "Part", "Scaled", "broadcast", "rows_touched", "size"]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graph.ops.base import Array, Op, Part, Scaled, broadcast, size
+from graph.ops.base import Array, Op, Part, Scaled, broadcast, rows_touched, size
 from graph.values import Kind, Shape, Spike
 
 
@@ -53,6 +53,9 @@ class Codebook(Scaled):
 
     def tables(self) -> Mapping[str, Shape]:
         return {"entries": (self.entries, self.dim)}
+
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        return rows_touched(changed[0])
 
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         (x,), entries = inputs, tables["entries"]

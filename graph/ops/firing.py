@@ -15,7 +15,7 @@ import numpy as np
 
 from graph.neuron import Neuron
 from graph.ops import real_functions
-from graph.ops.base import Array, Scaled, size
+from graph.ops.base import Array, Scaled, rows_touched, size
 from graph.ops.site_meaning import counts
 from graph.ops.weighted import Norm
 from graph.values import ONE, Kind, Shape, Spike, Unit
@@ -117,6 +117,12 @@ class Firing(Scaled):
         """Its value without a site."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        """A function of one element; a site also where its norm's statistics are constants. (A neuron of several steps
+        remembers: its rows are steps.)"""
+        norm = None if self.site is None else self.site.norm
+        return super().touched(changed, inputs) if norm is not None and not norm.foldable else changed[0]
+
     def meaning(self, *inputs: Array, unit: float = 1.0, steps: int = 1, **tables: Any) -> Array:
         (x,) = inputs
         return self.real(x) if self.site is None else counts(self, x, unit, steps, tables)
@@ -174,6 +180,10 @@ class Score(Firing):
     @property
     def worth(self) -> float:
         return self.scale
+
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        whole = self.site is None and self.fn != "relu"
+        return rows_touched(changed[0]) if whole else super().touched(changed, inputs)
 
     def real(self, x: Array) -> Array:
         return real_functions.SCORES[self.fn](x, self.ceiling) * np.float32(self.scale)

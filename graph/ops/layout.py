@@ -336,6 +336,8 @@ class Quantize(Op):
 
     bits: int
 
+    elementwise: ClassVar[bool] = True
+
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return 0  # a shift and a truncation
 

@@ -19,6 +19,10 @@ class Mask(Op):
     arity: ClassVar[int | None] = 2
     threshold: float = 0.5
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        x, mask = changed
+        return np.logical_or(x, mask.any(-1, keepdims=True))
+
     def meaning(self, *inputs: Array, **tables: Any) -> Array:
         x, mask = inputs
         keep = mask >= np.float32(self.threshold)

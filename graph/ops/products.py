@@ -39,6 +39,11 @@ class MatMul(Scaled):
         macs = self.macs(out, *inputs)
         return (Part(macs, "product of decoded counts", macs),)
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        """A row of a changed row of ``a``, a column of a changed column of ``b``."""
+        a, b = changed
+        return np.logical_or(a.any(-1, keepdims=True), b.any(-2, keepdims=True))
+
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         """Term by term over the inner axis: counts times counts are whole numbers."""
         a, b = inputs
@@ -100,6 +105,14 @@ class DeformSample(Scaled):
             Part(self.coefficient_multiplies(out), "bilinear coefficients times attention weight", 0, "coefficients"),
         )
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        """A sample whose location or weight changed, or an element of a token that it taps."""
+        value, offset, weight, reference = changed
+        places = np.asarray(offset.any((-3, -2, -1)) | weight.any((-2, -1)))
+        places = places | np.asarray(reference.any((-2, -1)))[..., None]
+        taps = self.meaning(value.astype(np.float32), inputs[1], np.ones_like(inputs[2]), inputs[3]) != 0
+        return taps | places.repeat(self.channels, -1).reshape(taps.shape)
+
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         value, offset, weight, reference = inputs
         rows, queries = offset.shape[:2]
@@ -141,6 +154,8 @@ class Mul(Scaled):
     def kind(self, *kinds: Kind, steps: int = 1) -> Kind:
         a, b = (magnitude(k) for k in kinds)
         return REAL if a is None or b is None else Integer(a * b)
+
+    elementwise: ClassVar[bool] = True
 
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         return inputs[0] * inputs[1] * np.float32(unit)

@@ -16,6 +16,7 @@ class Scale(Scaled):
     exponents (``graph.passes.spikify`` sees to it)."""
 
     linear_in: ClassVar[tuple[int, ...]] = (0,)
+    elementwise: ClassVar[bool] = True
 
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         return inputs[0] * np.float32(unit)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from graph.ops.base import Array, Fanout, Op, Part, Scaled, size
+from graph.ops.base import Array, Fanout, Op, Part, Scaled, rows_touched, size
 from graph.values import Kind, Shape, Spike
 
 Init = Literal["kaiming", "xavier", "normal", "small", "zeros", "unit"]
@@ -80,6 +80,14 @@ class Conv(Weighted):
         bias: dict[str, Shape] = {"bias": (self.cout,)} if self.bias else {}
         return {"weight": (self.cout, self.cin // self.groups, *self.kernel), **bias}
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        """What a changed pixel of a group's channels reaches, in all of the group's."""
+        (x,) = changed
+        every = np.asarray(x.reshape(len(x), self.groups, -1, *x.shape[2:]).any(2), np.float32)
+        one = replace(self, cin=self.groups, cout=self.groups, bias=False)
+        reached = one.meaning(every, weight=np.ones((self.groups, 1, *self.kernel), np.float32)) > 0
+        return reached.repeat(self.cout // self.groups, axis=1)
+
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         """Tap by tap, channel by channel: sums in one order, whatever the machine."""
         (x,), weight = inputs, tables["weight"] * np.float32(unit)
@@ -125,6 +133,10 @@ class Linear(Weighted):
         bias: dict[str, Shape] = {"bias": (self.cout,)} if self.bias else {}
         return {"weight": (self.cout, self.cin), **bias}
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        rows = changed[0].any(-1, keepdims=True)
+        return np.broadcast_to(rows, (*rows.shape[:-1], self.cout))
+
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         """Feature by feature."""
         (x,), weight = inputs, tables["weight"] * np.float32(unit)
@@ -161,6 +173,12 @@ class Norm(Op):
         statistics = self.buffers if self.foldable else ()
         return {name: (self.channels,) for name in ("weight", "bias", *statistics)}
 
+    def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+        """A norm of the batch is a constant; a layer's row and a group's map change as a whole."""
+        if self.form == "batch":
+            return changed[0]
+        return rows_touched(changed[0]) if self.form == "layer" else super().touched(changed, inputs)
+
     def meaning(self, *inputs: Array, **tables: Any) -> Array:
         """At inference. A group's channels are normalised together, over all of the map."""
         (x,) = inputs
@@ -179,6 +197,7 @@ class Norm(Op):
 class LayerScale(Op):
     """y = gamma x, one gamma per channel of the last axis."""
 
+    elementwise: ClassVar[bool] = True
     channels: int
     init_value: float = 1e-4
 

@@ -244,6 +244,22 @@ def fanout(t: Trial) -> None:
     assert t.op.macs(t.op.shape(dims), dims) >= size(dims) // dims[0 if len(dims) == 3 else -1]
 
 
+def touching(t: Trial) -> None:
+    """An element of its value that differs, where an element of an input does, is among those that it says can."""
+    if t.op.timed and t.case.steps > 1:  # rows are steps, and a neuron remembers
+        return
+    for i, x in enumerate(t.inputs):
+        for _ in range(6):
+            other = x.copy().reshape(-1)
+            other[t.random.integers(other.size)] += t.random.choice([-1.0, 0.25, 3.0])
+            inputs = t.swapped(i, other.reshape(x.shape))
+            changed = tuple(a != b for a, b in zip(inputs, t.inputs, strict=True))
+            said = t.op.touched(changed, tuple(inputs))
+            differs = t.meaning(*inputs) != t.value
+            assert said.shape == differs.shape and said.dtype == bool
+            assert not (differs & ~said).any(), f"an element that argument {i} reaches is not among those it says"
+
+
 def serial(t: Trial) -> None:
     g = Graph(steps=t.case.steps)
     args = [g(f"x{i}", Input(dims=dims)) for i, dims in enumerate(t.case.shapes)] if t.op.arity != 0 else []
@@ -263,6 +279,6 @@ CLAIMS: dict[str, Callable[[Trial], None]] = {
     f.__name__: f
     for f in (
         agreement, shape, clock, tables, moves, linearity, products, carrying, hoisting, units, kinds, parts, fanout,
-        serial, words,
+        touching, serial, words,
     )
 }  # fmt: skip

@@ -38,7 +38,8 @@ def grows(op: type[Op]) -> Callable[[Grow], Grow]:
 class Growth:
     """A graph and where its next node comes from."""
 
-    def __init__(self, draw: Draw, steps: int) -> None:
+    def __init__(self, draw: Draw, steps: int, grid: int = 0) -> None:
+        self.grid = grid
         self.draw, self.g = draw, Graph(name="random", steps=steps)
         self.stepped: set[str] = set()  # between an Expand and its Decode; nobody else may read these
 
@@ -105,7 +106,7 @@ def grown(fits: Callable[[Shape], bool], op: Callable[[Growth, Shape], Op | None
 @grows(ops.Input)
 def _input(t: Growth) -> str:
     dims = t.pick((3, 4, 6), (4, 5, 5), (6, 4), (5, 8))
-    return t.add(ops.Input(dims=dims))
+    return t.add(ops.Input(dims=dims, grid=t.grid))
 
 
 @grows(ops.Param)
@@ -360,9 +361,10 @@ OFTEN = 3  # as often again as others: ops that read spikes, and shared weights
 
 
 @st.composite
-def graphs(draw, without=frozenset(), most=12, steps=3):  # type: ignore[no-untyped-def]
-    """A valid graph of real values: 3 to about ``most`` nodes, and outputs; ``without``: ops that it lacks, by name."""
-    t = Growth(draw, steps)
+def graphs(draw, without=frozenset(), most=12, steps=3, grid=0):  # type: ignore[no-untyped-def]
+    """A valid graph of real values: 3 to about ``most`` nodes, and outputs; ``without``: ops that it lacks, by name;
+    ``grid``: fractional bits of its inputs, if they are on one."""
+    t = Growth(draw, steps, grid)
     for dims in ((4, 4, 6), (5, 8)):
         t.add(ops.Input(dims=dims))
     words = sorted(set(GROW) - {"Input"} - set(without))

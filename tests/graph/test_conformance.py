@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from graph import ops
@@ -151,6 +152,14 @@ class _Lies:
                 return ops.Fanout((1,), (1,), 1)
 
         return Narrow(cin=3, cout=4)
+
+    @staticmethod
+    def touching() -> Op:
+        class Local(ops.Linear):
+            def touched(self, changed: tuple[Array, ...], inputs: tuple[Array, ...]) -> Array:
+                return np.zeros((len(changed[0]), *self.shape(changed[0].shape[1:])), bool)
+
+        return Local(cin=3, cout=4)
 
     @staticmethod
     def serial() -> Op:

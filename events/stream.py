@@ -1,0 +1,146 @@
+"""Executes a deployed network on a video and computes only what changes. Numpy, slow on purpose: the fast form's judge.
+
+Every node keeps its last value. Of frame t, with d x = x_t - x_(t-1):
+
+    weights on counts, or on an input's grid    y_t = y_(t-1) + W d x        event by event, one a unit of |d n|
+    a product of two counts                     y_t = y_(t-1) + d A B_t + A_(t-1) d B
+    everything else                             computed again, at the elements that ``Op.touched`` names
+
+On the dyadic grid sums are exact in any order, so y_t is that of the network that forgets, bit for bit
+(``events.bounds`` says where a sum might leave fp32's exact range, from weights alone). A frame starts from nothing
+where there is no last one: then d n = n, and the bias stands in y. A weighted op whose changes would cost more events
+than its counts begins anew, by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import frexp
+
+import numpy as np
+
+from events.events import fired, graded
+from events.synapses import BY_EVENT, bias_of
+from events.work import Work
+from graph.graph import Graph, Node
+from graph.infer import infer
+from graph.meaning import tables_of, unit_value
+from graph.ops import Array, Const, Input, MatMul, Op, Output, Scaled
+from graph.values import Clock, Integer, Spike
+
+
+@dataclass
+class Stream:
+    """``step`` once a frame (or once a window of frames, where the network looks at several). ``deadband``: steps of an
+    input's grid below which a change is not seen; 0 is exact. ``work``: of the last frame; ``last``: every value
+    of it; ``sums``: products of counts, as whole numbers."""
+
+    graph: Graph
+    arrays: Mapping[str, Array]
+    deadband: int = 0
+    work: dict[str, Work] = field(default_factory=dict)
+    last: dict[str, Array] = field(default_factory=dict)
+    sums: dict[str, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.graph.steps > 1:
+            raise ValueError(f"graph '{self.graph.name}' has {self.graph.steps} steps; a stream's network has one")
+        self.values = infer(self.graph)
+
+    def forget(self) -> None:
+        """The next frame is a key frame."""
+        self.last, self.sums = {}, {}
+
+    def step(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        self.work, now = {}, dict[str, Array]()
+        for node in self.graph.nodes.values():
+            now[node.name] = self._value(node, [now[a] for a in node.args], inputs)
+        self.last = now
+        return {name: now[value] for name, value in self.graph.outputs.items()}
+
+    # ---- one node ---------------------------------------------------------------------------------------------------
+    def _value(self, node: Node, args: list[Array], inputs: Mapping[str, Array]) -> Array:
+        op, last = node.op, self.last.get(node.name)
+        if isinstance(op, Input):
+            return self._seen(op, np.asarray(inputs[node.name], np.float32), last)
+        if self.values[node.name].clock == Clock.STATIC and last is not None:
+            return last
+        if isinstance(op, Const):
+            return self.arrays[node.weights][None]  # as it was exported, not computed anew
+        if by_events(self.graph, node, self.values[node.args[0]].kind if node.args else None):
+            return self._synapses(node, args[0])
+        if op.product and isinstance(self.values[node.name].kind, Integer):
+            return self._product(node, args)
+        if isinstance(op, Output) or (op.moves and not op.chooses):
+            return self._meaning(node, args)  # elements go where they go: nothing is computed
+        return self._again(node, args, last)
+
+    def _seen(self, op: Input, x: Array, last: Array | None) -> Array:
+        if last is None or not self.deadband:
+            return x
+        return np.where(np.abs(x - last) < self.deadband * 2.0**-op.grid, last, x)
+
+    def _meaning(self, node: Node, args: list[Array]) -> Array:
+        return node.op.meaning(*args, **tables_of(node, self.arrays, self.graph.steps))
+
+    def _synapses(self, node: Node, x: Array) -> Array:
+        assert isinstance(node.op, Scaled)
+        spiking = isinstance(self.values[node.args[0]].kind, Spike)
+        tables, unit = tables_of(node, self.arrays, self.graph.steps), unit_value(node.op.unit, self.arrays)
+        if frexp(unit)[0] != 0.5:
+            raise ValueError(f"node '{node.name}' reads counts of unit {unit}, expected a power of two")
+        last, before = self.last.get(node.name), self.last.get(node.args[0])
+        change = x if before is None else x - before
+        anew = last is None or (spiking and np.abs(change).sum() > np.abs(x).sum())
+        if anew or last is None:
+            change, last = x, bias_of(node.op, tables)
+        events = fired(change) if spiking else graded(change)
+        total, reached = BY_EVENT[type(node.op)](node.op, events, tables["weight"] * np.float32(unit))  # type: ignore[operator]
+        changed = int(np.count_nonzero(change))
+        self.work[node.name] = (
+            Work(events=events.address.size, changed=changed, adds=reached, anew=bool(anew))
+            if spiking
+            else Work(changed=changed, multiplies=reached, anew=bool(anew))
+        )
+        return np.asarray(last + total, np.float32)
+
+    def _product(self, node: Node, args: list[Array]) -> Array:
+        """d (A B) = dA B_t + A_(t-1) dB in whole numbers; the scale comes after."""
+        a, b = args
+        op, (old_a, old_b) = unscaled(node.op), (self.last.get(name) for name in node.args)
+        old_a, old_b = (np.zeros_like(x) if old is None else old for x, old in ((a, old_a), (b, old_b)))
+        terms = ((a - old_a, b), (old_a, b - old_b))
+        both = [op.meaning(*(np.asarray(x != 0, np.float32) for x in term)) for term in terms]
+        changed = int(np.count_nonzero(a - old_a) + np.count_nonzero(b - old_b))
+        self.work[node.name] = Work(
+            changed=changed, multiplies=round(sum(float(x.sum(dtype=np.float64)) for x in both))
+        )
+        change = op.meaning(*terms[0]) + op.meaning(*terms[1])
+        self.sums[node.name] = change if node.name not in self.sums else self.sums[node.name] + change
+        scale, unit = getattr(node.op, "scale", 1.0), unit_value(node.op.unit, self.arrays)  # type: ignore[attr-defined]
+        return self.sums[node.name] * np.float32(scale) * np.float32(unit)
+
+    def _again(self, node: Node, args: list[Array], last: Array | None) -> Array:
+        value = self._meaning(node, args)
+        if last is None:
+            touched = np.ones(value.shape, bool)
+        else:
+            before = [self.last[name] for name in node.args]
+            changed = tuple(a != b for a, b in zip(args, before, strict=True))
+            touched = node.op.touched(changed, tuple(args)) if args else np.zeros(value.shape, bool)
+        self.work[node.name] = Work(computed=int(np.count_nonzero(touched)))
+        return value if last is None else np.where(touched, value, last)
+
+
+def unscaled(op: Op) -> Op:
+    """A product of whole numbers, as a whole number."""
+    return replace(op, scale=1.0) if isinstance(op, MatMul) else op
+
+
+def by_events(graph: Graph, node: Node, kind: object) -> bool:
+    """Does a weighted op take changes one by one: of counts, or of an input on a grid?"""
+    if not node.op.weighted:
+        return False
+    source = graph[node.args[0]].op
+    return isinstance(kind, Spike) or (isinstance(source, Input) and source.grid > 0)
