@@ -20,6 +20,7 @@ from math import frexp
 
 import numpy as np
 
+from events.bounds import require_bounds
 from events.events import fired, graded
 from events.synapses import BY_EVENT, bias_of
 from events.work import Work
@@ -29,16 +30,19 @@ from graph.meaning import tables_of, unit_value
 from graph.ops import Array, Const, Input, MatMul, Op, Output, Scaled
 from graph.values import Clock, Integer, Spike
 
+LARGEST = 16.0  # of a normalised pixel (2.7) or a log-mel (log of a full-scale sum: 8)
+
 
 @dataclass
 class Stream:
     """``step`` once a frame (or once a window of frames, where the network looks at several). ``deadband``: steps of an
-    input's grid below which a change is not seen; 0 is exact. ``work``: of the last frame; ``last``: every value
-    of it; ``sums``: products of counts, as whole numbers."""
+    input's grid below which a change is not seen; 0 is exact. ``largest``: of an input, in size, so that sums have a
+    bound. ``work``: of the last frame; ``last``: every value of it; ``sums``: products of counts, as whole numbers."""
 
     graph: Graph
     arrays: Mapping[str, Array]
     deadband: int = 0
+    largest: float = LARGEST
     work: dict[str, Work] = field(default_factory=dict)
     last: dict[str, Array] = field(default_factory=dict)
     sums: dict[str, Array] = field(default_factory=dict)
@@ -46,6 +50,7 @@ class Stream:
     def __post_init__(self) -> None:
         if self.graph.steps > 1:
             raise ValueError(f"graph '{self.graph.name}' has {self.graph.steps} steps; a stream's network has one")
+        require_bounds(self.graph, self.arrays, self.largest)
         self.values = infer(self.graph)
 
     def forget(self) -> None:
@@ -77,6 +82,8 @@ class Stream:
         return self._again(node, args, last)
 
     def _seen(self, op: Input, x: Array, last: Array | None) -> Array:
+        if np.abs(x).max(initial=0) > self.largest:
+            raise ValueError(f"an input holds {np.abs(x).max():.3g}, expected at most {self.largest} in size")
         if last is None or not self.deadband:
             return x
         return np.where(np.abs(x - last) < self.deadband * 2.0**-op.grid, last, x)
