@@ -72,6 +72,6 @@ def require_bounds(graph: Graph, arrays: Mapping[str, Array], largest: float) ->
     for name, share in bounds(graph, arrays, largest).items():
         if share >= 1:
             raise ValueError(
-                f"'{name}' could form a sum of {share:.2f} times 2**24 grid steps, expected less than 1, for a stream to "
-                "be exact; use fewer fractional bits (--exact.bits)"
+                f"'{name}' could form a sum of {share:.2f} times 2**24 grid steps, expected less than 1 for an exact "
+                "stream; use fewer fractional bits (--exact.bits)"
             )
