@@ -1,7 +1,7 @@
 """Pictures and sounds of a scene: frames uint8 [F, 3, H, W] and one wave per second [F, 15600].
 
-Seconds are synthesised one by one, each exactly as long as one log-mel example, so no sound leaks into the
-next one.
+Seconds are synthesised one by one. At one frame a second each is exactly as long as one log-mel example, so no sound
+leaks into the next one.
 """
 
 from functools import cache
@@ -52,28 +52,33 @@ def stroke(canvas: Array, x: Array, y: Array, random: Generator) -> None:
 
 def render_frames(spec: ChimesSpec, scene: Scene, slots: NDArray[np.uint8], random: Generator) -> NDArray[np.uint8]:
     """[F, 3, H, W]. Noise of the pixels lies over objects and background alike."""
-    canvas = np.repeat(background(spec, random)[None], spec.frames, 0).transpose(0, 2, 3, 1)
+    canvas = np.repeat(background(spec, random)[None], len(slots), 0).transpose(0, 2, 3, 1)
     canvas = np.ascontiguousarray(canvas)
     for k, label in enumerate(scene.classes):
         seen = slots == k + 1
         u, v = local(scene, k, spec.size)
         mix = KINDS[label].texture(u[seen], v[seen], float(scene.pitch[k]))[:, None]
         canvas[seen] = scene.colours[k, 0] + (scene.colours[k, 1] - scene.colours[k, 0]) * mix
-    grain = cut(noise(), random, canvas.size).reshape(canvas.shape)
-    canvas += np.float32(0.04 * spec.clutter * random.uniform(0.5, 1)) * grain
+    grain = cut(noise(), random, canvas.size) if spec.fps == 1 else fresh(len(slots), canvas[0].size, random)
+    canvas += np.float32(0.04 * spec.clutter * random.uniform(0.5, 1)) * grain.reshape(canvas.shape)
     return (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(0, 3, 1, 2)
 
 
-def render_wave(scene: Scene, random: Generator) -> Array:
-    """[F, 15600] in -1..1: the sounding objects' timbres at random gains and onsets, over a faint noise."""
+def fresh(frames: int, size: int, random: Generator) -> Array:
+    """[frames, size]: a film is longer than the recording of noise, so each frame is cut from another place."""
+    return np.stack([cut(noise(), random, size) for _ in range(frames)])
+
+
+def render_wave(scene: Scene, random: Generator, samples: int = EXAMPLE_SAMPLES) -> Array:
+    """[F, samples] in -1..1, a second a row: timbres of what sounds at random gains and onsets, over faint noise."""
     frames, count = scene.sounding.shape
-    waves = np.empty((frames, EXAMPLE_SAMPLES), np.float32)
+    waves = np.empty((frames, samples), np.float32)
     for f in range(frames):
         floor = 10 ** random.uniform(-3, -2)
-        waves[f] = np.float32(floor) * cut(noise(), random, EXAMPLE_SAMPLES)
+        waves[f] = np.float32(floor) * cut(noise(), random, samples)
         for k in range(count):
             if scene.sounding[f, k]:
-                onset = int(random.uniform(0, 0.25) * EXAMPLE_SAMPLES)
+                onset = int(random.uniform(0, 0.25) * samples)
                 gain = np.float32(random.uniform(0.06, 0.18))
-                waves[f, onset:] += gain * KINDS[scene.classes[k]].timbre(random, EXAMPLE_SAMPLES - onset)
+                waves[f, onset:] += gain * KINDS[scene.classes[k]].timbre(random, samples - onset)
     return np.clip(waves, -1, 1)

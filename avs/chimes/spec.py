@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from avs.chimes.kinds import KINDS
+from avs.sound import EXAMPLE_SAMPLES, SAMPLE_RATE
 
 VARIANTS = ("ms3", "s4", "semantic")
 SPLITS = ("train", "val", "test")
@@ -11,7 +12,8 @@ SLOTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ChimesSpec:
-    """Radii are fractions of `size`. `clutter` scales everything on the background that is not an object.
+    """`frames`: seconds of a clip, each seen `fps` times. Radii are fractions of `size`. `clutter` scales everything on
+    the background that is not an object.
 
     ms3: one or two objects sound in a second, drawn anew each second. s4: one object sounds all through, and
     in the train split only frame 0 is labelled. semantic: ms3, with class index + 1 in the masks.
@@ -25,6 +27,12 @@ class ChimesSpec:
     max_radius: float = 0.24
     clutter: float = 1.0
     seed: int = 0
+    fps: int = 1
+
+    @property
+    def length(self) -> int:
+        """Frames of a clip; at one a second, its seconds."""
+        return int(self.fps * (self.frames * SAMPLE_RATE - EXAMPLE_SAMPLES) / SAMPLE_RATE) + 1
 
     def __post_init__(self) -> None:
         allowed: dict[str, tuple[bool, str]] = {
@@ -39,6 +47,7 @@ class ChimesSpec:
             "max_radius": (self.max_radius <= 0.26, "at most 0.26"),
             "clutter": (0 <= self.clutter <= 2, "0 to 2"),
             "seed": (self.seed >= 0, "0 or more"),
+            "fps": (1 <= self.fps <= 60, "1 to 60"),
         }
         for key, (fine, expected) in allowed.items():
             if not fine:

@@ -17,11 +17,13 @@ from numpy.random import Generator, SeedSequence, default_rng
 from torch import Tensor
 
 from avs.audio import log_mel
+from avs.chimes.film import at_frames, windows
 from avs.chimes.render import render_frames, render_wave
-from avs.chimes.scene import draw_scene
+from avs.chimes.scene import draw_scene, slot_map
 from avs.chimes.shapes import Array
 from avs.chimes.spec import SLOTS, SPLITS, ChimesSpec
 from avs.clip import Clips
+from avs.sound import SAMPLE_RATE
 from common.files import whole_file
 
 VERSION = 1
@@ -34,28 +36,34 @@ def _random(spec: ChimesSpec, split: str, index: int) -> Generator:
 
 
 def waveform(spec: ChimesSpec, split: str, index: int) -> Array:
-    """The sound of one clip, [F, 15600] at 16 kHz, for listening to it."""
+    """The sound of one clip at 16 kHz, for listening to it: [F, 15600], or at a frame rate [samples] as one wave."""
     return _one(spec, split, index)[1]
 
 
 def _one(spec: ChimesSpec, split: str, index: int) -> tuple[dict[str, Any], Array]:
     random = _random(spec, split, index)
-    scene, slots = draw_scene(spec, random)
-    count = len(scene.classes)
-    loud = np.zeros((spec.frames, SLOTS + 1), np.uint8)  # value of the mask by slot map
+    drawn, slots = draw_scene(spec, random)
+    scene = drawn
+    if spec.fps > 1:
+        scene = at_frames(spec, drawn)
+        slots, _ = slot_map(scene, spec.size)
+    count, length = len(scene.classes), spec.length
+    loud = np.zeros((length, SLOTS + 1), np.uint8)  # value of the mask by slot map
     label = scene.classes + 1 if spec.variant == "semantic" else np.ones(count, np.int64)
     loud[:, 1 : count + 1] = scene.sounding * label
-    labelled = np.arange(spec.frames) < (1 if spec.variant == "s4" and split == "train" else spec.frames)
+    labelled = np.arange(length) < (1 if spec.variant == "s4" and split == "train" else length)
     row = {
         "frames": render_frames(spec, scene, slots, random),
-        "masks": np.take_along_axis(loud, slots.reshape(spec.frames, -1).astype(np.int64), 1).reshape(slots.shape),
+        "masks": np.take_along_axis(loud, slots.reshape(length, -1).astype(np.int64), 1).reshape(slots.shape),
         "labelled": labelled,
-        "valid": np.ones(spec.frames, bool),
+        "valid": np.ones(length, bool),
         "slots": slots,
         "classes": np.concatenate([scene.classes, np.full(SLOTS - count, -1)]).astype(np.int64),
         "sounding": np.pad(scene.sounding, ((0, 0), (0, SLOTS - count))),
     }
-    return row, render_wave(scene, random)
+    if spec.fps == 1:
+        return row, render_wave(drawn, random)
+    return row, render_wave(drawn, random, SAMPLE_RATE).reshape(-1)
 
 
 def generate(spec: ChimesSpec, split: str, count: int, first: int = 0) -> Clips:
@@ -66,7 +74,7 @@ def generate(spec: ChimesSpec, split: str, count: int, first: int = 0) -> Clips:
     for place, index in enumerate(range(first, first + count)):
         row, wave = _one(spec, split, index)
         # One clip at a time: a larger matrix product may round differently, by what else is in it.
-        row["logmel"] = log_mel(torch.from_numpy(wave))[:, 0]
+        row["logmel"] = log_mel(torch.from_numpy(wave if spec.fps == 1 else windows(spec, wave)))[:, 0]
         for name, value in row.items():
             tensor = torch.as_tensor(value)
             if name not in columns:

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ChimesSettings(DataSettings):
-    """``classes``: how many there are. ``seed``: of the clips. ``cache``: the folder that keeps them, or none."""
+    """``classes``: how many there are. ``fps``: frames a second; above 1 a film, whose sound is a sliding window.
+    ``seed``: of the clips. ``cache``: the folder that keeps them, or none."""
 
     dataset: str = "chimes"
     classes: int = 5
+    fps: int = 1
     seed: int = 0
     cache: str = ".cache/chimes"
 
 
 def spec(data: ChimesSettings) -> chimes.ChimesSpec:
-    return chimes.ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed)
+    return chimes.ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed, fps=data.fps)
 
 
 def split(data: ChimesSettings, name: str, count: int) -> Split:
@@ -47,7 +49,7 @@ CHIMES = Dataset(
     grid=True,
     split=split,
     channels=lambda data: data.classes + 1 if data.variant == "semantic" else 1,
-    frames=lambda data: spec(data).frames,
+    frames=lambda data: spec(data).length,
     side=lambda data: spec(data).size,
     check=check,
 )
