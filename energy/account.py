@@ -120,7 +120,7 @@ def mean_interval(values: np.ndarray) -> tuple[float, float]:
     return float(np.mean(values)), 1.96 * spread / len(values) ** 0.5
 
 
-def _covered(graph: Graph) -> float:
+def covered(graph: Graph) -> float:
     """Raises on the first node without a counter, before anything runs."""
     return sum(counter(n.name, n.op) is not None for n in graph.nodes.values()) / max(len(graph), 1)
 
@@ -133,7 +133,7 @@ def _driver(run: Run, name: str) -> Spike | None:
     return next((spike for spike in spikes if spike is not None), None)
 
 
-def _row(run: Run, name: str, counts: Counts) -> Row:
+def row_of(run: Run, name: str, counts: Counts) -> Row:
     node, steps = run.graph[name], run.graph.steps
     driver, multiplies = _driver(run, name), bool(node.op.events_on)
     read = [run.values[run.stored(a)].kind for a in node.args]
@@ -168,7 +168,7 @@ def account(
     """Count ``network`` over ``batches`` of inputs by name. ``front_end``: a fixed cost per frame, charged
     as its own row. ``judge`` is shown each batch and what the counted network made of it."""
     graph = network.graph
-    coverage = _covered(graph)
+    coverage = covered(graph)
     clip = lcm(frames, *(n.op.frames for n in graph.nodes.values() if isinstance(n.op, Unfold)))
     parts: dict[str, list[tuple[Counts, int]]] = {n: [] for n in graph.nodes}
     samples = 0
@@ -187,7 +187,7 @@ def account(
     if not samples:
         raise ValueError("an account needs at least one batch, found none")
     run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
-    rows = [_row(run, n, joined(p).scaled(1 / clip)) for n, p in parts.items()]
+    rows = [row_of(run, n, joined(p).scaled(1 / clip)) for n, p in parts.items()]
     if front_end is not None:
         rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))
     return Account(

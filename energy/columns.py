@@ -44,6 +44,7 @@ class Counts:
     weight_B: Number = 0
     act_B: Number = 0
     state_B: Number = 0
+    kept_B: Number = 0  # sums that a stream keeps between frames, read and written once where a change touches them
     # moved, as a memory model says
     gather_B: Number = 0
     weight_reads_B: Number = 0

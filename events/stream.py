@@ -9,7 +9,7 @@ Every node keeps its last value. Of frame t, with d x = x_t - x_(t-1):
 On the dyadic grid sums are exact in any order, so y_t is that of the network that forgets, bit for bit
 (``events.bounds`` says where a sum might leave fp32's exact range, from weights alone). A frame starts from nothing
 where there is no last one: then d n = n, and the bias stands in y. A weighted op whose changes would cost more events
-than its counts begins anew, by itself.
+than its counts, or a product that would take more products, begins anew, by itself.
 """
 
 from __future__ import annotations
@@ -117,14 +117,14 @@ class Stream:
         a, b = args
         op, (old_a, old_b) = unscaled(node.op), (self.last.get(name) for name in node.args)
         old_a, old_b = (np.zeros_like(x) if old is None else old for x, old in ((a, old_a), (b, old_b)))
-        terms = ((a - old_a, b), (old_a, b - old_b))
-        both = [op.meaning(*(np.asarray(x != 0, np.float32) for x in term)) for term in terms]
+        terms, whole = [(a - old_a, b), (old_a, b - old_b)], pairs(op, a, b)
+        work = sum(pairs(op, *term) for term in terms)
+        if anew := node.name not in self.sums or work > whole:
+            terms, work = [(a, b)], whole
         changed = int(np.count_nonzero(a - old_a) + np.count_nonzero(b - old_b))
-        self.work[node.name] = Work(
-            changed=changed, multiplies=round(sum(float(x.sum(dtype=np.float64)) for x in both))
-        )
-        change = op.meaning(*terms[0]) + op.meaning(*terms[1])
-        self.sums[node.name] = change if node.name not in self.sums else self.sums[node.name] + change
+        self.work[node.name] = Work(changed=changed, multiplies=work, anew=anew)
+        change = np.asarray(np.sum([op.meaning(*term) for term in terms], 0), np.float32)
+        self.sums[node.name] = change if anew else self.sums[node.name] + change
         scale, unit = getattr(node.op, "scale", 1.0), unit_value(node.op.unit, self.arrays)  # type: ignore[attr-defined]
         return self.sums[node.name] * np.float32(scale) * np.float32(unit)
 
@@ -138,6 +138,12 @@ class Stream:
             touched = node.op.touched(changed, tuple(args)) if args else np.zeros(value.shape, bool)
         self.work[node.name] = Work(computed=int(np.count_nonzero(touched)))
         return value if last is None else np.where(touched, value, last)
+
+
+def pairs(op: Op, a: Array, b: Array) -> int:
+    """Products of two numbers that are not zero."""
+    ones = (np.asarray(x != 0, np.float32) for x in (a, b))
+    return round(float(op.meaning(*ones).sum(dtype=np.float64)))
 
 
 def unscaled(op: Op) -> Op:

@@ -38,8 +38,9 @@ def first_taps(location: Tensor, height: int, width: int) -> Tensor:
     return ((y + BORDER) * (width + 2 * BORDER - 1) + x + BORDER).long()
 
 
-def gathered(seen: Seen, *densities: Tensor) -> list[np.ndarray]:
-    """The sum of each density [B, S, h] of whole numbers over all in-bounds taps: [S] each."""
+def gathered(seen: Seen, *densities: Tensor, only: Tensor | None = None) -> list[np.ndarray]:
+    """The sum of each density [B, S, h] of whole numbers over all in-bounds taps: [S] each. ``only`` [B, Q, h] bool:
+    the queries that are sampled."""
     _, offset, _, reference = seen.inputs
     levels = seen.op.levels
     location = pixel_locations(offset, reference, levels)
@@ -49,7 +50,10 @@ def gathered(seen: Seen, *densities: Tensor) -> list[np.ndarray]:
         place = first_taps(location[:, :, :, level], height, width).transpose(1, 2).reshape(batch, heads, -1)
         for density, total in zip(densities, totals, strict=True):
             sums = windows(density[:, start : start + height * width], height, width).expand(batch, -1, -1)
-            total += sums.gather(2, place).sum(2, dtype=torch.float64)
+            found = sums.gather(2, place)
+            if only is not None:
+                found = found.unflatten(2, (only.shape[1], -1)) * only.transpose(1, 2)[..., None]
+            total += found.flatten(2).sum(2, dtype=torch.float64)
         start += height * width
     return [seen.per_sample(total) for total in totals]
 
@@ -57,7 +61,7 @@ def gathered(seen: Seen, *densities: Tensor) -> list[np.ndarray]:
 def sampling(seen: Seen) -> Counts:
     op, operand = seen.op, seen.operand(0)
     points = op.samples(seen.node.shape[0]) * seen.rows * seen.steps
-    inside, nonzero, added = gathered(seen, *_densities(seen, operand))
+    inside, nonzero, added = gathered(seen, *densities(seen, operand))
     shared = Counts(
         fmac=2 * points,
         fadd=2 * points,
@@ -72,7 +76,7 @@ def sampling(seen: Seen) -> Counts:
     return moved(seen, shared + _taps(seen, operand, nonzero, added), (0, 1, 2, 3))
 
 
-def _densities(seen: Seen, operand: Operand | None) -> list[Tensor]:
+def densities(seen: Seen, operand: Operand | None) -> list[Tensor]:
     """Of each place and head [B, S, h]: one, the channels that are not zero, the counts of all channels."""
     value = seen.inputs[0]
     active = indicator(value).sum(-1) if operand is None else operand.tally.active.sum(-1)

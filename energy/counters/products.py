@@ -30,12 +30,12 @@ def power_of_two(scale: float) -> bool:
     return abs(frexp(scale)[0]) == 0.5
 
 
-def _rows(a: Tensor, most: float = 1) -> Tensor:
+def rows_of(a: Tensor, most: float = 1) -> Tensor:
     """sum_i a_ik: [..., K] in fp64, of whole numbers in [0, most]."""
     return added_up(a.mT, most)
 
 
-def _columns(b: Tensor, most: float = 1) -> Tensor:
+def columns_of(b: Tensor, most: float = 1) -> Tensor:
     """sum_j b_kj: [..., K]."""
     return added_up(b, most)
 
@@ -64,12 +64,12 @@ def _fed(seen: Seen) -> Counts:
 
 def _nonzero(seen: Seen) -> np.ndarray:
     a, b = (indicator(x) for x in seen.inputs)
-    return seen.per_sample(_rows(a) * _columns(b))
+    return seen.per_sample(rows_of(a) * columns_of(b))
 
 
 def _counts(seen: Seen, a: Tally, b: Tally) -> Counts:
-    driving, active = _rows(a.size, a.most), _rows(a.active)
-    read, stored = _columns(b.size, b.most), _columns(b.active)
+    driving, active = rows_of(a.size, a.most), rows_of(a.active)
+    read, stored = columns_of(b.size, b.most), columns_of(b.active)
     pair, nonzero = seen.per_sample(driving * read), seen.per_sample(active * stored)
     dense = seen.per_sample(driving) * b.n.shape[-1]
     return Counts(

@@ -42,11 +42,11 @@ def synapses(seen: Seen) -> Counts:
         skip_tests=seen.length(0),
         weight_B=fetched(seen, seen.op.parameters()),
     )
-    fed = _real(seen) if operand is None else _spiking(seen, operand)
+    fed = _real(seen) if operand is None else spiking(seen, operand)
     return moved(seen, shared + fed)
 
 
-def _spiking(seen: Seen, operand: Operand) -> Counts:
+def spiking(seen: Seen, operand: Operand) -> Counts:
     tally = operand.tally
     once = tally if seen.steps == 1 else Tally(over_steps(seen, operand.n))
     unary, graded = driven(seen, tally.size, tally.most), driven(seen, tally.active)

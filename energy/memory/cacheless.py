@@ -18,8 +18,9 @@ ACCUMULATOR_B = 4
 def by_events(row: Row, word_B: float) -> Counts:
     if not row.spiking:
         return by_frames(row, word_B)
-    ops = synaptic(row)
-    return replace(once(row, word_B), weight_B=0, weight_reads_B=ops * word_B, acc_rw_B=ops * 2 * ACCUMULATOR_B)
+    ops, state = synaptic(row), row.counts.state_B  # what is kept are the accumulators
+    moved = {"weight_B": 0, "weight_reads_B": ops * word_B, "acc_rw_B": ops * 2 * ACCUMULATOR_B, "state_B": state}
+    return replace(once(row, word_B), **moved)
 
 
 def by_frames(row: Row, word_B: float) -> Counts:

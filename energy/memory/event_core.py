@@ -28,6 +28,7 @@ def driven(row: Row, word_B: float, *, accumulator_B: int) -> Counts:
     return replace(
         whole,
         weight_B=0,
+        state_B=row.counts.state_B,  # what is kept are the accumulators, which every operation reads and writes
         act_B=whole.act_B - row.counts.spike_B,
         weight_reads_B=ops * word_B,
         acc_rw_B=ops * 2 * accumulator_B,

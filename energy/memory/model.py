@@ -75,7 +75,7 @@ def once(row: Row, word_B: float) -> Counts:
     return Counts(
         weight_B=c.weight_B * share,
         act_B=c.spike_B + (c.act_B - c.spike_B) * share,
-        state_B=c.state_B,
+        state_B=c.state_B + c.kept_B,
         gather_B=c.gather_reads * word_B,
     )
 

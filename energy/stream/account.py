@@ -1,0 +1,101 @@
+"""``stream_account``: what a network costs a frame on films, where it computes only what changes between frames."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from energy.account import FRONT_END, Account, Row, covered, row_of
+from energy.columns import Counts, joined
+from energy.counters import count
+from energy.observe import Run, Seen, observe
+from energy.stream.change import Change, a_frame_ago
+from energy.stream.rules import rule
+from graph.infer import infer, window
+from graph.lower import Network
+from graph.passes import lint
+from graph.values import Clock
+
+Film = Iterable[Mapping[str, Tensor]]  # of frames in order, some in a batch
+
+
+class Memory:
+    """The last row of every value, between the batches of a film."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Tensor] = {}
+
+    def before(self, seen: Seen, name: str, now: Tensor) -> Tensor:
+        if seen.run.values[name].clock == Clock.STATIC:
+            return now
+        rows = len(now) // seen.run.samples
+        return a_frame_ago(now, rows, self.last.get(name))
+
+
+def changes(network: Network, film: Film, framewise: Collection[str] = ()) -> Iterable[tuple[dict[str, Counts], int]]:
+    """Of each batch of a film: node -> its counts [S], and how many frames. ``framewise``: nodes that compute a frame
+    whole, whatever changes."""
+    memory, fresh, values = Memory(), True, infer(network.graph)
+    for batch in film:
+        counted: dict[str, Counts] = {}
+        kept: dict[str, Tensor] = {n: batch[n] for n in values if n in batch}
+
+        def see(
+            seen: Seen, counted: dict[str, Counts] = counted, kept: dict[str, Tensor] = kept, fresh: bool = fresh
+        ) -> None:
+            name = seen.node.name
+            kept[name] = seen.output[-(len(seen.output) // seen.run.samples) :]
+            if seen.run.values[name].clock == Clock.STATIC:
+                return
+            before = tuple(memory.before(seen, a, x) for a, x in zip(seen.node.args, seen.inputs, strict=True))
+            change = Change(seen=seen, before=before, output_before=memory.before(seen, name, seen.output), fresh=fresh)
+            counted[name] = count(seen) if name in framewise else rule(seen.op, change)
+
+        frames, _ = observe(network, batch, see)
+        yield counted, frames
+        memory.last = {name: x if len(x) == 1 else x[-1:] for name, x in kept.items()}
+        fresh = False
+
+
+def stream_account(
+    network: Network,
+    films: Iterable[Film],
+    *,
+    front_end: Counts | None = None,
+    name: str = "",
+    framewise: Collection[str] = (),
+) -> Account:
+    """As `energy.account`, a frame a sample. A film's first frame is among them: it costs what a frame costs."""
+    graph = network.graph
+    if window(graph) > 1:
+        raise ValueError(f"'{graph.name}' looks at {window(graph)} frames at once; a stream is counted frame by frame")
+    coverage, samples = covered(graph), 0
+    parts: dict[str, list[tuple[Counts, int]]] = {n: [] for n in graph.nodes}
+    with torch.no_grad():
+        for film in films:
+            for counted, frames in changes(network, film, framewise):
+                for node in graph.nodes:
+                    parts[node].append((counted.get(node, Counts()), frames))
+                samples += frames
+    if not samples:
+        raise ValueError("an account needs at least one film, found none")
+    run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
+    rows = [signed(row_of(run, n, joined(p))) for n, p in parts.items()]
+    if front_end is not None:
+        rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))
+    return Account(
+        name=name or graph.name,
+        rows=tuple(rows),
+        samples=samples,
+        steps=1,
+        spike_fed_share=lint(graph).spike_fed_share,
+        coverage=coverage,
+    )
+
+
+def signed(row: Row) -> Row:
+    """What drives it are differences: in [-D, D], or in [-2 D, 2 D]."""
+    return replace(row, signed=True, levels=row.levels * (1 + row.signed)) if row.spiking else row
