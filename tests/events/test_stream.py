@@ -146,11 +146,11 @@ def test_its_work_is_what_a_brute_force_finds(levels, signed):
                 assert work.multiplies == synapses(node.op, different) and not work.adds
             elif node.op.product and isinstance(stream.values[name].kind, Integer):
                 (a, old_a), (b, old_b) = args
-                if isinstance(node.op, MatMul):
-                    wanted = brute_pairs(a - old_a, b) + brute_pairs(old_a, b - old_b)
-                else:
-                    wanted = np.count_nonzero((a - old_a) * b) + np.count_nonzero(old_a * (b - old_b))
-                assert work.multiplies == wanted
+                found = brute_pairs if isinstance(node.op, MatMul) else lambda a, b: np.count_nonzero(a * b)
+                wanted, whole = found(a - old_a, b) + found(old_a, b - old_b), found(a, b)
+                anew = not before or wanted > whole
+                wanted = whole if anew else wanted
+                assert (work.multiplies, work.anew) == (wanted, anew)
                 products += wanted
             elif isinstance(node.op, Act):
                 different = args[0][0] != args[0][1] if before else np.ones(args[0][0].shape, bool)
