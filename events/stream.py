@@ -30,7 +30,7 @@ from graph.meaning import tables_of, unit_value
 from graph.ops import Array, Const, Input, MatMul, Op, Output, Scaled
 from graph.values import Clock, Integer, Spike
 
-LARGEST = 16.0  # of a normalised pixel (2.7) or a log-mel (log of a full-scale sum: 8)
+LARGEST = 4.0  # of a pixel (2; 2.7 with ImageNet's deviation) or a log-mel (4), as networks read them
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import torch
@@ -10,10 +10,9 @@ from torch import Tensor
 
 from energy.account import FRONT_END, Account, Row, covered, row_of
 from energy.columns import Counts, joined
-from energy.counters import count
 from energy.observe import Run, Seen, observe
 from energy.stream.change import Change, a_frame_ago
-from energy.stream.rules import rule
+from energy.stream.rules import forgetful, rule
 from graph.infer import infer, window
 from graph.lower import Network
 from graph.passes import lint
@@ -35,9 +34,8 @@ class Memory:
         return a_frame_ago(now, rows, self.last.get(name))
 
 
-def changes(network: Network, film: Film, framewise: Collection[str] = ()) -> Iterable[tuple[dict[str, Counts], int]]:
-    """Of each batch of a film: node -> its counts [S], and how many frames. ``framewise``: nodes that compute a frame
-    whole, whatever changes."""
+def changes(network: Network, film: Film, framewise: bool = False) -> Iterable[tuple[dict[str, Counts], int]]:
+    """Of each batch of a film: node -> its counts [S], and how many frames."""
     memory, fresh, values = Memory(), True, infer(network.graph)
     for batch in film:
         counted: dict[str, Counts] = {}
@@ -52,7 +50,7 @@ def changes(network: Network, film: Film, framewise: Collection[str] = ()) -> It
                 return
             before = tuple(memory.before(seen, a, x) for a, x in zip(seen.node.args, seen.inputs, strict=True))
             change = Change(seen=seen, before=before, output_before=memory.before(seen, name, seen.output), fresh=fresh)
-            counted[name] = count(seen) if name in framewise else rule(seen.op, change)
+            counted[name] = forgetful(seen.op, change) if framewise else rule(seen.op, change)
 
         frames, _ = observe(network, batch, see)
         yield counted, frames
@@ -66,9 +64,11 @@ def stream_account(
     *,
     front_end: Counts | None = None,
     name: str = "",
-    framewise: Collection[str] = (),
+    framewise: bool = False,
 ) -> Account:
-    """As `energy.account`, a frame a sample. A film's first frame is among them: it costs what a frame costs."""
+    """As `energy.account`, a frame a sample. A film's first frame is among them: it costs what a frame costs.
+
+    ``framewise``: every layer computes a frame whole, and sites send changes all the same (`energy.stream.choice`)."""
     graph = network.graph
     if window(graph) > 1:
         raise ValueError(f"'{graph.name}' looks at {window(graph)} frames at once; a stream is counted frame by frame")

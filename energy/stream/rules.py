@@ -30,7 +30,7 @@ from energy.observe import Operand
 from energy.stream.change import Change, by_share, chosen
 from energy.stream.terms import pairs, term
 from energy.tally import Tally, indicator
-from graph.ops import DeformSample, Firing, Input, MatMul, Op, Output
+from graph.ops import Array, DeformSample, Firing, Input, MatMul, Op, Output
 from graph.values import Integer, Spike, counts_site
 
 READ_AND_WRITTEN = 2 * WORD
@@ -114,11 +114,14 @@ def product(change: Change) -> Counts:
 
 def site(change: Change) -> Counts:
     """Compares, a subtraction, the last count read and written; thresholds are fetched whole."""
+    return _site(change, change.seen_again)
+
+
+def _site(change: Change, touched: Array) -> Counts:
     seen, site = change.seen, change.seen.op.site
-    whole, touched = count(seen), change.seen_again
     tally = Tally(seen.output.float() - change.output_before.float())
     bits = width(site.levels, site.signed)
-    part = by_share(replace(whole, spike_msgs=0, graded_msgs=0), touched, seen.elements)
+    part = by_share(replace(count(seen), spike_msgs=0, graded_msgs=0), touched, seen.elements)
     return part + Counts(
         ac_int=touched,
         state_B=2 * bits / 8 * touched,
@@ -171,3 +174,12 @@ def rule(op: Op, change: Change) -> Counts:
     if isinstance(op, Firing) and op.site is not None:
         return site(change)
     return sampled(change) if isinstance(op, DeformSample) else again(change)
+
+
+def forgetful(op: Op, change: Change) -> Counts:
+    """A layer that computes a frame whole, and what stands behind it up to the next sites; they still send changes."""
+    if isinstance(op, Input):
+        return nothing(change)
+    if isinstance(op, Firing) and op.site is not None:
+        return _site(change, np.full(change.samples, change.seen.elements))
+    return count(change.seen)

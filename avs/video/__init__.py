@@ -1,0 +1,5 @@
+"""Films from a file and back: pictures as they are shown, the sound as a network hears it. Needs the extra `video`."""
+
+from avs.video.read import Film, VideoError
+
+__all__ = ["Film", "VideoError"]
