@@ -9,26 +9,27 @@ Every node keeps its last value. Of frame t, with d x = x_t - x_(t-1):
 On the dyadic grid sums are exact in any order, so y_t is that of the network that forgets, bit for bit
 (``events.bounds`` says where a sum might leave fp32's exact range, from weights alone). A frame starts from nothing
 where there is no last one: then d n = n, and the bias stands in y. A weighted op whose changes would cost more events
-than its counts, or a product that would take more products, begins anew, by itself.
+than its counts, or a product that would add more, begins anew, by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import frexp
 
 import numpy as np
 
 from events.bounds import require_bounds
 from events.events import fired, graded
+from events.products import Product, Term
 from events.synapses import BY_EVENT, bias_of
 from events.work import Work
 from graph.graph import Graph, Node
 from graph.infer import infer
 from graph.meaning import tables_of, unit_value
-from graph.ops import Array, Const, Input, MatMul, Op, Output, Scaled
-from graph.values import Clock, Integer, Spike
+from graph.ops import Array, Const, Input, Output, Scaled
+from graph.values import Clock, Integer, Spike, counts_site
 
 LARGEST = 4.0  # of a pixel (2; 2.7 with ImageNet's deviation) or a log-mel (4), as networks read them
 
@@ -114,16 +115,20 @@ class Stream:
 
     def _product(self, node: Node, args: list[Array]) -> Array:
         """d (A B) = dA B_t + A_(t-1) dB in whole numbers; the scale comes after."""
-        a, b = args
-        op, (old_a, old_b) = unscaled(node.op), (self.last.get(name) for name in node.args)
+        (a, b), (old_a, old_b) = args, (self.last.get(name) for name in node.args)
         old_a, old_b = (np.zeros_like(x) if old is None else old for x, old in ((a, old_a), (b, old_b)))
-        terms, whole = [(a - old_a, b), (old_a, b - old_b)], pairs(op, a, b)
-        work = sum(pairs(op, *term) for term in terms)
-        if anew := node.name not in self.sums or work > whole:
-            terms, work = [(a, b)], whole
-        changed = int(np.count_nonzero(a - old_a) + np.count_nonzero(b - old_b))
-        self.work[node.name] = Work(changed=changed, multiplies=work, anew=anew)
-        change = np.asarray(np.sum([op.meaning(*term) for term in terms], 0), np.float32)
+        op = Product(node.op, [counts_site(self.values[name].kind) is not None for name in node.args])
+        terms = [Term(a - old_a, b, changed=0), Term(old_a, b - old_b, changed=1)]
+        whole = [Term(a, b, changed=0)]
+        anew = node.name not in self.sums or op.cost(terms) > op.cost(whole)
+        terms = whole if anew else terms
+        self.work[node.name] = Work(
+            changed=int(np.count_nonzero(a - old_a) + np.count_nonzero(b - old_b)),
+            adds=sum(op.adds(t) for t in terms),
+            multiplies=sum(op.pairs(t) for t in terms),
+            anew=anew,
+        )
+        change = np.asarray(np.sum([op.value(t) for t in terms], 0), np.float32)
         self.sums[node.name] = change if anew else self.sums[node.name] + change
         scale, unit = getattr(node.op, "scale", 1.0), unit_value(node.op.unit, self.arrays)  # type: ignore[attr-defined]
         return self.sums[node.name] * np.float32(scale) * np.float32(unit)
@@ -138,17 +143,6 @@ class Stream:
             touched = node.op.touched(changed, tuple(args)) if args else np.zeros(value.shape, bool)
         self.work[node.name] = Work(computed=int(np.count_nonzero(touched)))
         return value if last is None else np.where(touched, value, last)
-
-
-def pairs(op: Op, a: Array, b: Array) -> int:
-    """Products of two numbers that are not zero."""
-    ones = (np.asarray(x != 0, np.float32) for x in (a, b))
-    return round(float(op.meaning(*ones).sum(dtype=np.float64)))
-
-
-def unscaled(op: Op) -> Op:
-    """A product of whole numbers, as a whole number."""
-    return replace(op, scale=1.0) if isinstance(op, MatMul) else op
 
 
 def by_events(graph: Graph, node: Node, kind: object) -> bool:

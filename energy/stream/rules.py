@@ -4,7 +4,7 @@
   whose changes would take more events than its counts begins anew.
 * Weights on an input's grid: a multiply and an addition a synapse of every element that changed; each element of the
   input is compared with the last one.
-* Product of counts: dA drives reads of B, and dB of A as it was; where that is more than A driving B, that.
+* Product of counts: dA drives reads of B, and dB of A as it was; where that adds more than A driving B, that.
 * A site: compares where its input changed, and one subtraction; the last count is read and written there.
 * Sampling: every head of every query again that a change touches, whole.
 * Everything else: computed again where a change touches it, compared with what it was (1 cmp), and kept.
@@ -101,7 +101,8 @@ def product(change: Change) -> Counts:
     parts = term(seen, change.difference(0), b, drivers, changed=0)
     parts += term(seen, old_a, change.difference(1), drivers, changed=1)
     whole = replace(whole, nonzero_macs=pairs(seen, a, b))
-    anew = np.asarray(parts.nonzero_macs) > whole.nonzero_macs
+    column = "ac_int" if any(drivers) else "nonzero_macs"
+    anew = np.asarray(getattr(parts, column)) > getattr(whole, column)
     if change.fresh:
         anew[0] = True
     changes = parts + kept(change.seen_again)

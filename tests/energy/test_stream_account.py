@@ -50,7 +50,7 @@ def agree(folded, arrays, kinds: list[str], seed: int, cut: int) -> None:
             elif op.weighted:
                 assert k == 0 or counts.fmac[k] == work.multiplies, name
             elif isinstance(op, MatMul) and isinstance(values[name].kind, Integer):
-                assert counts.nonzero_macs[k] == work.multiplies, name
+                assert counts.nonzero_macs[k] == work.multiplies and counts.ac_int[k] == work.adds, name
             elif isinstance(op, Firing) and op.site is not None:
                 cost = op.site.neuron.cost(1, op.site.signed)["cmp"]
                 assert counts.cmp[k] == cost * work.computed and counts.neuron_updates[k] == work.computed, name

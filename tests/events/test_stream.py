@@ -18,7 +18,7 @@ from graph.lower import lower
 from graph.neuron import Neuron
 from graph.ops import Act, Array, Const, Conv, Input, Linear, MatMul, Mul, View
 from graph.passes import SpikeSpec, fold, spikify
-from graph.values import Integer, Spike
+from graph.values import Integer, Spike, counts_site
 from tests.events.test_runner import deployed, synapses
 from tests.graph.random_graphs import FRAMES, MADE_BY_PASSES, graphs, inputs_of
 
@@ -101,6 +101,22 @@ def brute_pairs(a: Array, b: Array) -> int:
     return total
 
 
+def brute_adds(a: Array, b: Array, changed: int, counts: list[bool]) -> int:
+    """Event by event, as `events.products` says it."""
+    whole = pairwise = of_sums = 0
+    for left, right in zip(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), strict=True):
+        for k in range(left.shape[1]):
+            for i in range(left.shape[0]):
+                for j in range(right.shape[1]):
+                    sizes = abs(int(left[i, k])), abs(int(right[k, j]))
+                    whole += sizes[changed]
+                    pairwise += sizes[0] * sizes[1]
+                    of_sums += bool(sizes[changed]) * sizes[1 - changed]
+    if not counts[changed]:
+        return of_sums
+    return max(whole, pairwise) if counts[1 - changed] else whole
+
+
 def attention(levels: int, signed: bool) -> Graph:
     g = Graph(name="attention")
     y = g("stem", Conv(cin=2, cout=4, kernel=(3, 3), padding=1, bias=True), g("x", Input(dims=(2, 4, 4), grid=GRID)))
@@ -146,11 +162,16 @@ def test_its_work_is_what_a_brute_force_finds(levels, signed):
                 assert work.multiplies == synapses(node.op, different) and not work.adds
             elif node.op.product and isinstance(stream.values[name].kind, Integer):
                 (a, old_a), (b, old_b) = args
-                found = brute_pairs if isinstance(node.op, MatMul) else lambda a, b: np.count_nonzero(a * b)
-                wanted, whole = found(a - old_a, b) + found(old_a, b - old_b), found(a, b)
-                anew = not before or wanted > whole
-                wanted = whole if anew else wanted
-                assert (work.multiplies, work.anew) == (wanted, anew)
+                counts = [counts_site(stream.values[n].kind) is not None for n in node.args]
+                terms, whole = [(a - old_a, b, 0), (old_a, b - old_b, 1)], [(a, b, 0)]
+                count = brute_adds if isinstance(node.op, MatMul) else lambda a, b, *_: np.count_nonzero(a * b)
+                anew = not before or sum(count(*t, counts) for t in terms) > sum(count(*t, counts) for t in whole)
+                used = whole if anew else terms
+                assert work.anew == anew
+                wanted = sum(brute_pairs(a, b) if isinstance(node.op, MatMul) else count(a, b) for a, b, _ in used)
+                assert work.multiplies == wanted
+                if isinstance(node.op, MatMul):
+                    assert work.adds == sum(brute_adds(*t, counts) for t in used)
                 products += wanted
             elif isinstance(node.op, Act):
                 different = args[0][0] != args[0][1] if before else np.ones(args[0][0].shape, bool)

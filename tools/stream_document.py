@@ -1,0 +1,95 @@
+"""What `tools.stream_table` found, as a page and as the README's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from energy.memory import MODELS
+from experiments.run_folder import read_json
+from tools.results import FOLDER
+
+PLACES = {"compute": "computing alone"} | {name: name for name in MODELS}
+STREAM = "stream, layers chosen"
+FRAMEWISE, EVENTS = "the zero-skipping quantised ANN", "the quantised ANN as graded events"
+
+
+def rows_of(kept: Mapping[str, Any]) -> list[str]:
+    head = [
+        "| film | mIoU | M adds a frame, framewise | as a stream | fewer |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in kept["rows"].items():
+        miou = f"{row['miou']:.3f}" if "miou" in row else "no truth"
+        before, after = row["adds_framewise"] / 1e6, row["adds_stream"] / 1e6
+        head.append(f"| {name} | {miou} | {before:.2f} | {after:.2f} | {before / after:.2f}x |")
+    return head
+
+
+def energies(row: Mapping[str, Any]) -> list[str]:
+    names = list(row["uj"]["compute"])
+    lines = [f"| uJ a frame | {' | '.join(names)} |", "|" + "---|" * (len(names) + 1)]
+    for place, of in row["uj"].items():
+        lines.append(f"| {PLACES[place]} | {' | '.join(f'{of[n]:.2f}' for n in names)} |")
+    return lines
+
+
+def ratios(kept: Mapping[str, Any], name: str) -> list[str]:
+    """The stream's energy over that of its framewise opponents, on the same kind of core, and on an array."""
+    lines = [
+        "| the stream's energy, over that of | the framewise SNN | the framewise QANN on the same kind of core "
+        "| the framewise QANN, zero-skipping, on an array | the delta QANN, same changes, same core |",
+        "|---|---|---|---|---|",
+    ]
+    for place, of in kept["rows"][name]["uj"].items():
+        against = (of["framewise SNN"], of[EVENTS], of[FRAMEWISE], of["delta QANN as graded events"])
+        cells = (shown(of[STREAM] / x) for x in against)
+        lines.append(f"| {PLACES[place]} | {' | '.join(cells)} |")
+    return lines
+
+
+def shown(ratio: float) -> str:
+    return f"**{ratio:.2f}**" if ratio > 1 else f"{ratio:.2f}"
+
+
+def document(kept: Mapping[str, Any]) -> str:
+    last = "chimes, 25 fps"
+    parts = [
+        "# A network that remembers, against itself frame by frame",
+        "",
+        f"Written by `{kept['command']}`.",
+        "Adds are additions of weights and of counts; prices are `int8_45nm`; a film's first frame is among its frames,",
+        "and costs what a frame costs. Bold: dearer. The log-mel front end is in all.",
+        "",
+        *rows_of(kept),
+        "",
+        f"## {last}",
+        "",
+        *ratios(kept, last),
+        "",
+        "Which layers remember was chosen on val clips, for each model. These compute every frame whole:",
+        "",
+        *(
+            f"- {PLACES[place]}: {', '.join(f'`{n}`' for n in names) or 'none'}"
+            for place, names in kept["framewise_layers"].items()
+        ),
+        "",
+    ]
+    for name, row in kept["rows"].items():
+        parts += [f"## {name}, {row['frames']} frames", "", *energies(row), ""]
+    return "\n".join(parts)
+
+
+def readme_table() -> str:
+    kept = read_json(FOLDER / "stream.json")
+    return "\n".join(
+        [
+            *rows_of(kept),
+            "",
+            "At 25 frames a second:",
+            "",
+            *ratios(kept, "chimes, 25 fps"),
+            "",
+            f"From `{kept['command']}`.",
+        ]
+    )
