@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from avs.audio import log_mel
+from avs.prepare import PREPARATIONS
 from avs.video import Film
 from graph.lower import Network
 
@@ -35,8 +36,7 @@ def frames_of(path: Path, network: Network, most: int) -> dict[str, Tensor]:
         pictures.append(torch.from_numpy(picture).permute(2, 0, 1))
         waves.append(torch.from_numpy(wave))
     sound = log_mel(torch.stack(waves))[:, 0]
-    prepared: dict[str, Tensor] = network.task.prepared(torch.stack(pictures), sound, side)
-    return prepared
+    return PREPARATIONS[network.task.preparation](torch.stack(pictures), sound, side)
 
 
 def films(network: Network, most: int = MOST) -> dict[str, list[dict[str, Tensor]]]:
