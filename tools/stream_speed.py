@@ -1,6 +1,6 @@
 """``python -m tools.stream_speed [--spec tiny wide]``: the quick stream against the same network frame by frame.
 
-MI-AVS tiny at 224 px, or as wide as a ResNet-18; random weights, steps calibrated on a film, folded and snapped (D = 4);
+MI-AVS tiny at 224 px, or as wide as a ResNet-18; random weights, steps calibrated on a film, folded, snapped (D = 4);
 two threads; both in turns on the same frames, and equal bit for bit. Films:
 
     still     a camera without noise; one object of 32 px moves over a picture, the sound is held
