@@ -40,9 +40,10 @@ class TrainSettings:
     ``recompute``: blocks of the network compute their values again in the backward pass and do not keep them.
     ``ema``: decay of a running mean of the weights, which is then what is scored and saved; 0: none.
 
-    ``rate_penalty`` weighs the mean spike count per MAC (SNN only). ``validate``: epochs between scores on val, 0:
-    none; ``result``: the weights of the last step, or of the best of those scores. ``log_rates``: the mean count of
-    every site, too, goes to TensorBoard every ``log_every`` steps (SNN only). ``threads``: of a process.
+    ``rate_penalty`` weighs the mean spike count per MAC, ``change_penalty`` how much counts differ between neighbouring
+    frames, which are then read in pairs, at the rate of data.fps (both SNN only). ``validate``: epochs between scores
+    on val, 0: none; ``result``: the weights of the last step, or of the best of those scores. ``log_rates``: the mean
+    count of every site, too, goes to TensorBoard every ``log_every`` steps (SNN only). ``threads``: of a process.
     ``save_every``: steps between checkpoints, of which the last ``keep`` stay; ``stop_after`` > 0 ends the process
     after that many steps, with a checkpoint (for time-limited queues, and for tests of resuming).
     """
@@ -60,6 +61,7 @@ class TrainSettings:
     freeze_epochs: int = within(0, least=0)
     ema: float = within(0.0, least=0, most=0.999999)
     rate_penalty: float = within(0.0, least=0)
+    change_penalty: float = within(0.0, least=0)
     validate: int = within(0, least=0)
     result: Literal["last", "best"] = "last"
     threads: int = within(1, least=1)

@@ -1,4 +1,4 @@
-"""How often a network spikes while it trains: what the rate penalty pulls down."""
+"""How often a network spikes while it trains, and how much that changes from frame to frame, for the penalties."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ class CountMeter:
     """Mean |count| per MAC in the last training forward: each site's mean, weighted by the MACs that its spikes drive.
 
     Over all steps, so T steps of rate r count as T r. ``penalised``: keep its gradient. ``means``: of each site's
-    |count| in a step, in that forward.
+    |count| in a step, in that forward. ``pairs``: frames come as neighbours, and the mean |n_t - n_(t-1)| per MAC, of
+    what a stream sends (`events.stream`), is measured beside.
     """
 
-    def __init__(self, module: Network, penalised: bool) -> None:
+    def __init__(self, module: Network, penalised: bool, *, pairs: bool = False) -> None:
         graph = module.graph
         driven = driven_macs(graph)
         self.penalised, self.steps, self.total = penalised, graph.steps, sum(driven.values())
+        self.pairs = pairs
         self.parts: list[Tensor] = []
+        self.changes: list[Tensor] = []
         self.silent = False
         self.means: dict[str, Tensor] = {}
         for name, macs in driven.items():
@@ -38,6 +41,9 @@ class CountMeter:
         part = (mean if self.penalised else mean.detach()) * (macs * self.steps)
         if not self.silent:
             self.parts.append(part)
+            if self.pairs:
+                frames = output.reshape(self.steps, -1, 2, *output.shape[1:])
+                self.changes.append((frames[:, :, 1] - frames[:, :, 0]).abs().mean() * (macs * self.steps))
             self.means[name] = mean.detach()
 
     @contextmanager
@@ -55,4 +61,12 @@ class CountMeter:
             return None
         mean = torch.stack(self.parts).sum() / self.total
         self.parts = []
+        return mean
+
+    def take_change(self) -> Tensor | None:
+        """The mean change between neighbouring frames since the last call; None where frames are no neighbours."""
+        if not self.changes:
+            return None
+        mean = torch.stack(self.changes).sum() / self.total
+        self.changes = []
         return mean

@@ -1,6 +1,7 @@
 """A network and what is minimised of it, as one module: what DDP and FSDP wrap, and what runs in a lower precision.
 
 loss = task loss - weight x (mutual information) + penalty x (mean spike count per MAC)
+       + change penalty x (mean change of a count between neighbouring frames, per MAC)
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Criterion(nn.Module):
         super().__init__()
         self.network = network
         self.information = information_term(settings.information, network)
-        self.counts = CountMeter(network, settings.train.rate_penalty > 0)
+        train = settings.train
+        self.counts = CountMeter(network, train.rate_penalty > 0, pairs=train.change_penalty > 0)
         self.settings = settings
         if settings.train.recompute:
             recompute(network, self.counts.unheard)
@@ -64,4 +66,8 @@ class Criterion(nn.Module):
         if count is not None:
             parts["count"] = count
             loss = loss + settings.train.rate_penalty * count
+        change = self.counts.take_change()
+        if change is not None:
+            parts["change"] = change
+            loss = loss + settings.train.change_penalty * change
         return loss, {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}

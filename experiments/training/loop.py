@@ -33,10 +33,9 @@ from experiments.training.freezing import freeze
 from experiments.training.loader import Item, items
 from experiments.training.log import Log, Silent
 from experiments.training.optimizer import scheduler_of
-from experiments.training.order import Order, Share
+from experiments.training.order import Order, Share, frames_together
 from experiments.training.stopping import Stop
 from experiments.training.stopwatch import Stopwatch
-from graph.infer import window
 from graph.lower import Network
 
 
@@ -59,7 +58,7 @@ class Trainer:
         self.settings, self.folder, self.network, self.clips, self.fabric = settings, folder, network, clips, fabric
         self.device = device_of(settings.device) if fabric.world_size == 1 else fabric.device
         self.share = Share(fabric.global_rank, fabric.world_size, train.accumulate)
-        self.order = Order(clips, train.batch, settings.seed, window(network.graph))
+        self.order = Order(clips, train.batch, settings.seed, frames_together(settings, network.graph))
         self.order.check(self.share)
         self.total = train.epochs * self.order.steps
         self.thaw = train.freeze_epochs * self.order.steps

@@ -15,13 +15,30 @@ from torch import Tensor
 
 from avs.split import Split
 from experiments.errors import UserError
+from experiments.settings import RunSettings
+from graph.graph import Graph
+from graph.infer import window
 
 
 def units(clips: Split, window: int) -> tuple[Tensor, Tensor]:
     """(clip, first frame) of every unit. A network without memory of its neighbours has windows of one frame."""
     clip_idx, frame_idx = clips.labelled_frames()
     pairs = torch.stack([clip_idx, frame_idx // window * window], 1)
+    pairs = pairs[pairs[:, 1] + window <= clips.frames_per_clip]
     return tuple(torch.unique(pairs, dim=0).T) if window > 1 else (clip_idx, frame_idx)  # type: ignore[return-value]
+
+
+def frames_together(settings: RunSettings, graph: Graph) -> int:
+    """Of a unit: what the network looks at; two where their change is penalised."""
+    length = window(graph)
+    if not settings.train.change_penalty:
+        return length
+    if length > 1:
+        raise UserError(
+            f"train.change_penalty is {settings.train.change_penalty}, and {graph.name} looks at {length} frames at "
+            "once, expected 0: only a network of one frame can be run as a stream"
+        )
+    return 2
 
 
 @dataclass(frozen=True)
