@@ -1,5 +1,6 @@
 """Films from a file and back: pictures as they are shown, the sound as a network hears it. Needs the extra `video`."""
 
 from avs.video.read import Film, VideoError
+from avs.video.write import FilmWriter
 
-__all__ = ["Film", "VideoError"]
+__all__ = ["Film", "FilmWriter", "VideoError"]

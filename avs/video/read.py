@@ -109,25 +109,34 @@ class Film:
 
     def sound(self) -> Iterator[Wave]:
         """Blocks of mono samples at 16 kHz, in order; none where there is no sound."""
-        if not self.has_sound:
-            return
-        av = pyav()
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        with _open(self.path) as file:
-            frames = file.decode(file.streams.audio[0])
-            while True:
-                try:
-                    frame = next(frames)
-                except (StopIteration, av.error.FFmpegError):
-                    break
-                yield from (block.to_ndarray().reshape(-1) for block in resampler.resample(frame))
-            yield from (block.to_ndarray().reshape(-1) for block in resampler.resample(None))
+        return samples_of(self.path) if self.has_sound else iter(())
 
     def seen_and_heard(self) -> Iterator[tuple[float, Pixels, Wave]]:
         """(seconds, picture, [15600] samples from then on)."""
         window = Window(self.sound())
         for at, picture in self.pictures():
             yield at, picture, window.at(at)
+
+
+def samples_of(path: Path) -> Iterator[Wave]:
+    """Blocks of mono samples at 16 kHz of a file that has sound, in order."""
+    av = pyav()
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    with _open(path) as file:
+        frames = file.decode(file.streams.audio[0])
+        while True:
+            try:
+                frame = next(frames)
+            except (StopIteration, av.error.FFmpegError):
+                break
+            yield from (block.to_ndarray().reshape(-1) for block in resampler.resample(frame))
+        yield from (block.to_ndarray().reshape(-1) for block in resampler.resample(None))
+
+
+def check_sound(path: Path) -> None:
+    with _open(path) as file:
+        if not file.streams.audio:
+            raise VideoError(f"{path} holds no sound, expected a file with sound in it")
 
 
 class Window:

@@ -14,11 +14,12 @@ from experiments.modes.data import DATA
 from experiments.modes.demo import DEMO
 from experiments.modes.energy import ENERGY
 from experiments.modes.mode import Mode
+from experiments.modes.predict import PREDICT
 from experiments.modes.rates import RATES
 from experiments.modes.snn import SNN
 
-MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, ABLATE, DATA, DEMO)
-PLANNED = ("predict", "export")
+MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, ABLATE, PREDICT, DATA, DEMO)
+PLANNED = ("export",)
 
 
 def register(mode: Mode) -> None:

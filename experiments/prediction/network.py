@@ -1,0 +1,100 @@
+"""A network over a stream of frames: what sounds in each, and how many additions that took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from avs.audio import log_mel
+from avs.video.read import Pixels, Wave
+from events.bounds import require_bounds
+from events.fast import FastStream
+from events.stream import LARGEST
+from events.trace import Trace
+from experiments.device import moved
+from experiments.errors import UserError
+from experiments.modes.predict import StreamSettings
+from graph.infer import infer, window
+from graph.lower import Network
+
+
+@dataclass(frozen=True)
+class Marked:
+    """``mask`` [H, W] uint8: 0, or the class that sounds (1 where there is one class). ``adds``: weight additions of
+    the frame, whole and as changes; None where nothing is traced."""
+
+    seconds: float
+    picture: Pixels
+    mask: Pixels
+    adds: tuple[float, float] | None = None
+
+
+def labels(logits: Tensor, height: int, width: int) -> Pixels:
+    """[C, h, w] at the network's resolution -> [H, W]: the sign of one channel, or the largest of several."""
+    whole = F.interpolate(logits[None], size=(height, width), mode="bilinear", align_corners=False)[0]
+    found = (whole[0] > 0) if len(whole) == 1 else whole.argmax(0)
+    return found.to(torch.uint8).cpu().numpy()
+
+
+def can_stream(network: Network) -> str:
+    """Why not; empty: it can."""
+    graph = network.graph
+    if graph.steps > 1:
+        return f"the network takes {graph.steps} steps a frame, and only one of one step can be run as a stream"
+    if window(graph) > 1:
+        return f"the network looks at {window(graph)} frames at once, and only one of one frame can be run as a stream"
+    try:
+        require_bounds(graph, {name: x.cpu().numpy() for name, x in network.state_dict().items()}, LARGEST)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+class Predictor:
+    """``over``: frames in, marked frames out, in order and one at a time."""
+
+    def __init__(self, network: Network, settings: StreamSettings, *, trace: bool = True) -> None:
+        self.network, self.settings, self.frames = network.eval(), settings, window(network.graph)
+        self.side = network.graph["image"].shape[-1]
+        if settings.how != "off" and (reason := can_stream(network)):
+            raise UserError(f"--stream is '{settings.how}', but {reason}; nearest: --stream off")
+        deadband = settings.deadband if settings.how == "deadband" else 0
+        self.stream = None if settings.how == "off" else FastStream(network, deadband)
+        graph = network.graph
+        self.trace = Trace(graph, infer(graph)) if trace and self.stream is not None else None
+
+    def prepared(self, pictures: list[Pixels], waves: list[Wave]) -> dict[str, Tensor]:
+        image = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in pictures])
+        sound = log_mel(torch.from_numpy(np.stack(waves)))[:, 0]
+        return moved(self.network.task.prepared(image, sound, self.side), self.network.device)
+
+    @torch.no_grad()
+    def over(self, frames: Iterator[tuple[float, Pixels, Wave]]) -> Iterator[Marked]:
+        number, part = 0, list[tuple[float, Pixels, Wave]]()
+        for frame in frames:
+            part.append(frame)
+            if len(part) == self.frames:
+                yield from self._marked(part, number)
+                number, part = number + len(part), []
+        if part:
+            yield from self._marked(part, number)
+
+    def _marked(self, part: list[tuple[float, Pixels, Wave]], number: int) -> Iterator[Marked]:
+        """A window that is not full is filled with its last frame."""
+        full = part + [part[-1]] * (self.frames - len(part))
+        inputs, adds = self.prepared([p for _, p, _ in full], [w for *_, w in full]), None
+        if self.stream is None:
+            logits = self.network(**inputs)["mask"]
+        else:
+            if self.settings.keyframe and number % self.settings.keyframe == 0:
+                self.stream.forget()
+            before = self.stream.last
+            logits = self.stream.step(inputs)["mask"]
+            adds = self.trace.frame(self.stream.last, before) if self.trace is not None else None
+        for (seconds, picture, _), one in zip(part, logits, strict=False):
+            yield Marked(seconds, picture, labels(one, *picture.shape[:2]), adds)
