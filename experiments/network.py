@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,12 +28,21 @@ from graph.lower.fill import fill
 from graph.models import build
 from graph.passes import SpikeSpec, fold, released, spikify
 from graph.serial import loads, same
-from graph.task import PREPARATIONS, Task
+from graph.task import PREPARATIONS, STREAMS, Task
 from layers.neurons import Refused
 from snn import snn
 
 DEPLOYED = "deployed"
 PREPARATIONS.update(prepare.PREPARATIONS)  # what a saved network names, now that both rooms are there
+
+
+def _over_film(*arguments: Any, **options: Any) -> Iterator[Tensor]:
+    from experiments.prediction.film import over  # only who streams waits for it
+
+    return over(*arguments, **options)
+
+
+STREAMS["film"] = _over_film
 
 
 def spikified(graph: Graph, neuron: NeuronSettings, spikes: SpikeSettings) -> Graph:

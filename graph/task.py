@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from common.words import not_among
 
 Preparation = Callable[[Any, Any, int], dict[str, Any]]
 PREPARATIONS: dict[str, Preparation] = {}
+Streamed = Callable[..., Iterator[Any]]
+STREAMS: dict[str, Streamed] = {}  # how a network is run over a film, once a room above has said so
 
 
 @dataclass(frozen=True, kw_only=True)

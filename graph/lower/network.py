@@ -7,6 +7,7 @@ stand in one place, ``sites``, whatever scope runs them: a scope borrows them, s
 from __future__ import annotations
 
 import linecache
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from graph.graph import Graph, Node
 from graph.ops import Firing, Output, Scaled
 from graph.passes.units import counts_of
 from graph.serial import loads
-from graph.task import Task
+from graph.task import STREAMS, Task
 from graph.values import ONE, Unit
 
 _NUMBERS = count()
@@ -158,6 +159,18 @@ class Network(Scope):
         network: Network = lower(graph, dialect or dialect_of(text, graph), task=task_of(text))
         file = Path(folder) / WEIGHTS
         return fill(network, load_file(file), file)
+
+    def stream(
+        self, frames: Iterable[Any], sound: Any = None, *, fps: float = 25.0, deadband: int = 0
+    ) -> Iterator[Tensor]:
+        """Mask logits [classes, H, W] of frame after frame, of a film of any length, computing only what changes.
+
+        ``frames``: pictures uint8 [3, H, W], ``fps`` of them a second; ``sound``: samples at 16 kHz, of which the
+        0.975 s from its time on belong to a frame; None: silence. With ``deadband`` 0, ``predict``'s of each frame, bit
+        for bit."""
+        if "film" not in STREAMS:
+            raise RuntimeError("import experiments.network first: it says how a film is prepared")
+        return STREAMS["film"](self, frames, sound, fps=fps, deadband=deadband)
 
     @torch.no_grad()
     def predict(self, image: Any, sound: Any) -> Tensor:

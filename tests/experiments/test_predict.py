@@ -17,6 +17,7 @@ from experiments.cli import main
 from experiments.network import load_run
 from experiments.prediction.network import labels
 from experiments.prediction.picture import TraceStrip, overlay
+from graph.lower import Network
 from tests.experiments.conftest import ROOT
 from tests.film_files import make_film, pictures
 
@@ -162,6 +163,20 @@ def test_the_strip_shows_both_counts():
     blue = (bottom == [86, 180, 233]).all(-1).sum(0)
     grey = (bottom == [110, 110, 110]).all(-1).sum(0)
     assert blue[0] == 12 and (blue[1], grey[1]) == (3, 9) and blue[2] == 0
+
+
+def test_a_film_from_python(converted_run, film):
+    """A run's folder alone; equal to ``predict`` of each frame, bit for bit."""
+    network = Network.load(converted_run / "deployed")
+    seen = list(Film.open(film).seen_and_heard())
+    sound = np.concatenate(list(Film.open(film).sound()))
+    pictures = [torch.from_numpy(p.copy()).permute(2, 0, 1) for _, p, _ in seen]
+    outs = list(network.stream(pictures, sound, fps=10))
+    assert len(outs) == len(pictures)
+    for out, picture, (*_, wave) in zip(outs, pictures, seen, strict=True):
+        wanted = network.predict(picture[None], log_mel(torch.from_numpy(wave))[:1])[0]
+        assert torch.equal(out + 0.0, wanted + 0.0)
+    assert len(list(network.stream(iter(pictures[:2])))) == 2, "any iterable, and silence"
 
 
 PEAK = """
