@@ -19,9 +19,11 @@ from tools.readme_full import table as full_table
 from tools.readme_kernels import table as kernels_table
 from tools.readme_systems import table as systems_table
 from tools.results import FOLDER
+from tools.stream_document import readme_table as stream_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 NOT_RUNS = ("audit_released", "backends", "energy_models", "parity", "systems")
+STREAMS = "stream"  # how their names begin
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
@@ -90,7 +92,7 @@ def runs() -> str:
     figures = [read_json(FOLDER / f"{n}.json")["figures"] for n in demos]
     commands = [f"`{read_json(FOLDER / f'{n}.json')['command']}`" for n in demos]
     parts = ["\n".join(demo_table(figures)), "\n".join(cost_table(figures)), "From " + ", ".join(commands) + "."]
-    rest = [n for n in names if n not in demos and n not in NOT_RUNS]
+    rest = [n for n in names if n not in (*demos, *NOT_RUNS) and not n.startswith(STREAMS)]
     if rest:
         parts.append("\n".join(single_rows(rest)))
     return "\n\n".join(parts)
@@ -99,6 +101,7 @@ def runs() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": runs,
     "energy models": models_table,
+    "stream": stream_table,
     "systems": systems_table,
     "kernels": kernels_table,
     "full size": full_table,

@@ -20,7 +20,7 @@ from graph.infer import infer
 from graph.lower import lower
 from graph.models import build
 from graph.neuron import Neuron
-from graph.ops import Add, Conv, DeformSample, Firing, Input, MatMul, View
+from graph.ops import Add, Conv, DeformSample, Firing, Input, Linear, MatMul, View
 from graph.passes import SpikeSpec, spikify
 from graph.values import Integer, Spike
 from tests.events.test_runner import deployed
@@ -30,6 +30,15 @@ from tests.events.test_stream import GRID, KINDS, attention, films_of_one
 def film_of(graph: Graph, kinds: list[str], seed: int) -> dict[str, torch.Tensor]:
     frames = list(films_of_one(graph, kinds, seed))
     return {name: torch.from_numpy(np.concatenate([f[name] for f in frames])) for name in frames[0]}
+
+
+def reached(op: Conv | Linear, changed: np.ndarray) -> int:
+    """Sums that a changed input is a term of: positive weights, and nothing can cancel."""
+    x = torch.from_numpy(changed.astype(np.float32))
+    if isinstance(op, Linear):
+        return int(x.any(-1).sum()) * op.cout
+    ones = torch.ones(op.cout, op.cin // op.groups, *op.kernel)
+    return int((torch.nn.functional.conv2d(x, ones, None, op.stride, op.padding, op.dilation, op.groups) > 0).sum())
 
 
 def agree(folded, arrays, kinds: list[str], seed: int, cut: int) -> None:
@@ -47,6 +56,10 @@ def agree(folded, arrays, kinds: list[str], seed: int, cut: int) -> None:
             if op.weighted and isinstance(values[graph[name].args[0]].kind, Spike):
                 assert counts.ac_w[k] == work.adds, name
                 assert counts.events[k] == work.events and counts.nonzeros[k] == work.changed, name
+                now, last = (s[graph[name].args[0]] for s in (stream.last, before or stream.last))
+                whole = stream.last[name].size
+                sums = whole if work.anew else reached(op, now != last)
+                assert counts.kept_B[k] == 8 * sums, f"{name}: 4 bytes read and 4 written for each sum it touches"
             elif op.weighted:
                 assert k == 0 or counts.fmac[k] == work.multiplies, name
             elif isinstance(op, MatMul) and isinstance(values[name].kind, Integer):
@@ -54,6 +67,8 @@ def agree(folded, arrays, kinds: list[str], seed: int, cut: int) -> None:
             elif isinstance(op, Firing) and op.site is not None:
                 cost = op.site.neuron.cost(1, op.site.signed)["cmp"]
                 assert counts.cmp[k] == cost * work.computed and counts.neuron_updates[k] == work.computed, name
+                bits = int(np.ceil(np.log2(op.site.levels + 1))) + op.site.signed
+                assert counts.state_B[k] == 2 * bits / 8 * work.computed, "the last count, read and written"
                 sent = stream.last[name] - before.get(name, np.zeros_like(stream.last[name]))
                 assert counts.spike_msgs[k] == np.abs(sent).sum() and counts.graded_msgs[k] == np.count_nonzero(sent)
             elif isinstance(op, Add):
