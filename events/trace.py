@@ -45,6 +45,13 @@ class Trace:
             n, last = now[driver.operand], before.get(driver.operand)
             if n is not last:
                 driver.sent = float((n.abs() * driver.reach).sum(dtype=torch.float64))
-                changes += driver.sent if last is None else float(((n - last).abs() * driver.reach).sum())
+                changes += driver.sent if last is None else self._changed(driver, n - last, n)
             whole += driver.sent
-        return whole, min(changes, whole)
+        return whole, changes
+
+    def _changed(self, driver: Driver, change: Tensor, n: Tensor) -> float:
+        """A layer whose changes are more events than its counts begins anew."""
+        size = change.abs()
+        if float(size.sum()) > float(n.abs().sum()):
+            return driver.sent
+        return float((size * driver.reach).sum(dtype=torch.float64))

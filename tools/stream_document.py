@@ -48,6 +48,19 @@ def ratios(kept: Mapping[str, Any], name: str) -> list[str]:
     return lines
 
 
+def bands(kept: Mapping[str, Any]) -> list[str]:
+    """Small changes of the input that are not seen: not exact."""
+    lines = [
+        "| dead band, grid steps | mIoU | M weight adds a frame, framewise | as a stream | fewer |",
+        "|---|---|---|---|---|",
+    ]
+    for row in kept.get("dead_bands", ()):
+        before, after = row["framewise"] / 1e6, row["stream"] / 1e6
+        name = "0, exact" if not row["band"] else str(row["band"])
+        lines.append(f"| {name} | {row['miou']:.3f} | {before:.2f} | {after:.2f} | {before / after:.2f}x |")
+    return [*lines, ""] if "dead_bands" in kept else []
+
+
 def shown(ratio: float) -> str:
     return f"**{ratio:.2f}**" if ratio > 1 else f"{ratio:.2f}"
 
@@ -67,6 +80,7 @@ def document(kept: Mapping[str, Any]) -> str:
         "",
         *ratios(kept, last),
         "",
+        *bands(kept),
         "Which layers remember was chosen on val clips, for each model. These compute every frame whole:",
         "",
         *(

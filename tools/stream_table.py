@@ -22,6 +22,8 @@ from torch import Tensor
 from avs.audio import front_end_cost
 from avs.chimes import ChimesSpec, generate
 from avs.clip import Clips
+from avs.losses.masks import foreground_logit
+from avs.metrics import mask_iou
 from common.files import write_whole
 from energy.account import Account, account
 from energy.baselines import BASELINES, Rewrite, dense
@@ -32,11 +34,14 @@ from energy.memory import MODELS
 from energy.stream import stream_account
 from energy.stream.choice import Three, applied, choose
 from energy.stream.opponents import delta_qann, delta_qann_events
+from events.fast import FastStream
+from events.trace import Trace
 from experiments.errors import UserError
 from experiments.evaluate import score
 from experiments.network import Run, load_run
 from experiments.run_folder import write_json
 from graph.graph import Graph
+from graph.infer import infer
 from graph.lower import Network
 from tools.films import films
 from tools.results import FOLDER, provenance
@@ -45,6 +50,7 @@ from tools.stream_document import document
 PRICES = "int8_45nm"
 CHUNK = 50
 RATES = (1, 5, 25)
+DEAD_BANDS = (0, 8, 16, 32)
 MACHINES = ("", *MODELS)
 Film = list[dict[str, Tensor]]
 
@@ -128,6 +134,27 @@ def measured(of: Accounts, graph: Graph, choices: Mapping[str, Sequence[str]]) -
     }
 
 
+@torch.no_grad()
+def dead_bands(network: Network, clips: Clips) -> list[dict[str, float]]:
+    """Of the quick stream: mIoU and weight additions a frame, where small changes of an input are not seen."""
+    rows = []
+    for band in DEAD_BANDS:
+        ious, adds = list[float](), list[tuple[float, float]]()
+        for clip in range(len(clips)):
+            stream, trace = FastStream(network, band), Trace(network.graph, infer(network.graph))
+            for k in range(clips.frames_per_clip):
+                batch = clips.frame_batch(torch.tensor([clip]), torch.tensor([k]))
+                before = stream.last
+                mask = stream.step({name: batch[name] for name in ("image", "logmel")})["mask"]
+                adds.append(trace.frame(stream.last, before))
+                ious.append(float(mask_iou(foreground_logit(mask), (batch["mask"] > 0).long())))
+        whole, changes = np.mean(adds, 0)
+        row = {"band": band, "miou": float(np.mean(ious)), "framewise": float(whole), "stream": float(changes)}
+        rows.append(row)
+        print(row, flush=True)
+    return rows
+
+
 def table(snn: Run, ann: Run, clips: int, val: int) -> dict[str, Any]:
     choices, found = dict[str, Sequence[str]](), dict[str, Any]()
     network, real = snn.deployed, ann.deployed
@@ -140,12 +167,13 @@ def table(snn: Run, ann: Run, clips: int, val: int) -> dict[str, Any]:
         name = f"chimes, {fps} fps"
         found[name] = measured(accounts(network, real, films_of(test)), network.graph, choices)
         found[name]["miou"] = score(network, test).miou
+        bands = dead_bands(network, test) if fps == RATES[-1] else []
         print(name, flush=True)
     for name, film in films(network).items():
         found[name] = measured(accounts(network, real, [film]), network.graph, choices)
         print(name, flush=True)
     framewise = {memory or "compute": list(layers) for memory, layers in choices.items()}
-    return {"rows": found, "framewise_layers": framewise, "clips": clips, "val_clips": val}
+    return {"rows": found, "dead_bands": bands, "framewise_layers": framewise, "clips": clips, "val_clips": val}
 
 
 def main(given: Sequence[str] | None = None) -> int:
