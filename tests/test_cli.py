@@ -340,7 +340,7 @@ def test_a_run_is_given_again_by_its_config(here):
 
 
 @pytest.mark.parametrize(
-    "text", ["mode: predict\n", "seed: 1\n", "mode: ann\nmodel: {name: x}\n", "mode: ann\nsede: 1\n"]
+    "text", ["mode: export\n", "seed: 1\n", "mode: ann\nmodel: {name: x}\n", "mode: ann\nsede: 1\n"]
 )
 def test_a_dump_that_was_edited_wrongly_is_refused(text):
     with pytest.raises(UserError, match=r"expected|nearest"):
