@@ -22,8 +22,7 @@ from experiments.modes import MODES, Mode, not_built, run
 HELP = """usage: python main.py --mode MODE [--config FILE.yaml] [--key value ...]
 
 modes:
-{modes}
-  (not built yet: {not_built})
+{modes}{not_built}
 
 A config file holds the same keys as the command line, nested; the command line overrides it.
 Keys of a mode: python main.py --mode MODE [--data.dataset NAME] --help. Traceback of an error: --debug.
@@ -82,7 +81,8 @@ def _help(words: Sequence[str]) -> str:
     if "mode" not in given and not files:
         width = max(map(len, MODES))
         modes = "\n".join(f"  {mode.name:<{width}}  {mode.summary}" for mode in MODES.values())
-        return HELP.format(modes=modes, not_built=", ".join(not_built()))
+        planned = f"\n  (not built yet: {', '.join(names)})" if (names := not_built()) else ""
+        return HELP.format(modes=modes, not_built=planned)
     return str(parser(_keys(_mode(given, files), given, files)).format_help())
 
 
