@@ -39,12 +39,18 @@ class CountMeter:
             return
         mean = output.abs().mean()
         part = (mean if self.penalised else mean.detach()) * (macs * self.steps)
-        if not self.silent:
-            self.parts.append(part)
-            if self.pairs:
-                frames = output.reshape(self.steps, -1, 2, *output.shape[1:])
-                self.changes.append((frames[:, :, 1] - frames[:, :, 0]).abs().mean() * (macs * self.steps))
-            self.means[name] = mean.detach()
+        change = self._change(output) * (macs * self.steps) if self.pairs else None
+        if self.silent:
+            return
+        self.parts.append(part)
+        self.means[name] = mean.detach()
+        if change is not None:
+            self.changes.append(change)
+
+    def _change(self, output: Tensor) -> Tensor:
+        """Mean |n_t - n_(t-1)| of neighbours, rows 2k and 2k + 1 of a step."""
+        frames = output.reshape(self.steps, -1, 2, *output.shape[1:])
+        return (frames[:, :, 1] - frames[:, :, 0]).abs().mean()
 
     @contextmanager
     def unheard(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from tests.trainers import random_clips, run, settings, trainer
 CASES = {
     "ann": ("ann", ModelSettings(name="miavs", spec="micro"), 2),
     "dropout": ("ann", ModelSettings(name="etavs", spec="micro"), 5),
+    "change": ("snn", ModelSettings(name="miavs", spec="micro"), 2),
     "lif": ("snn", ModelSettings(name="miavs", spec="micro"), 2),
     "qsd": ("ann", ModelSettings(name="qsd", spec="micro"), 5),
 }
@@ -35,9 +36,11 @@ def test_training_is_the_same_to_the_last_bit(tmp_path, case):
         of = settings(
             mode, model=model, recompute=again, batch=2 * frames, epochs=2, rate_penalty=0.1 if mode == "snn" else 0.0,
             information=InformationSettings(weight=0.1 if case == "ann" else 0.0),
+            change_penalty=0.3 if case == "change" else 0.0,
         )  # fmt: skip
         one = run(trainer(of, tmp_path / f"run{again}", random_clips(4, frames=frames)))
-        assert one.criterion.counts.parts == [], "nothing is counted when it is computed again"
+        counts = one.criterion.counts
+        assert counts.parts == counts.changes == [], "nothing is counted when it is computed again"
         results.append((one.network.state_dict(), (one.folder / "log.csv").read_text().splitlines()))
     (plain, log), (again, other_log) = results
     assert plain.keys() == again.keys()
