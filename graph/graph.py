@@ -27,7 +27,7 @@ RESERVED = frozenset(
     register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ run save set_extra_state set_submodule
-    share_memory share_sites state_dict task to to_empty train training type unit xpu zero_grad
+    share_memory share_sites state_dict stream task to to_empty train training type unit xpu zero_grad
     """.split()  # noqa: SIM905 - a list of eighty quoted words reads worse
 )
 

@@ -3,7 +3,7 @@
 import os
 
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 # A processor's widest vectors change the last bits of a sum, which tests compare. torch reads these when it first
 # computes; runs that a test starts inherit them.
@@ -12,6 +12,5 @@ os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
 
 # A second thread would change sums too, and fight the other test workers.
 torch.set_num_threads(1)
-# How long an example takes is the machine's business.
-settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")

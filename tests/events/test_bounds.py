@@ -55,9 +55,10 @@ def heavy(bits: int) -> tuple[Graph, dict[str, Array]]:
 
 
 def test_a_layer_that_could_leave_it_is_named():
-    Stream(*heavy(10))
+    """9 x 4 x 2**(bits + 6) grid steps: below 2**24 with 12 bits."""
+    Stream(*heavy(12))
     with pytest.raises(ValueError, match="'stem' could form a sum of .* times 2"):
-        Stream(*heavy(11))
+        Stream(*heavy(13))
 
 
 def test_an_input_beyond_the_range_is_refused():
