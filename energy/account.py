@@ -6,7 +6,7 @@ counts are per frame. Every node must have a counter, so coverage is 100 % or th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, lcm, log2
 
@@ -133,7 +133,7 @@ def _driver(run: Run, name: str) -> Spike | None:
     return next((spike for spike in spikes if spike is not None), None)
 
 
-def row_of(run: Run, name: str, counts: Counts) -> Row:
+def _row(run: Run, name: str, counts: Counts) -> Row:
     node, steps = run.graph[name], run.graph.steps
     driver, multiplies = _driver(run, name), bool(node.op.events_on)
     read = [run.values[run.stored(a)].kind for a in node.args]
@@ -186,8 +186,23 @@ def account(
         samples += size
     if not samples:
         raise ValueError("an account needs at least one batch, found none")
+    return assembled(network, parts, samples, per_frame=1 / clip, coverage=coverage, front_end=front_end, name=name)
+
+
+def assembled(
+    network: Network,
+    parts: Mapping[str, Sequence[tuple[Counts, int]]],
+    samples: int,
+    *,
+    coverage: float,
+    per_frame: float = 1,
+    front_end: Counts | None = None,
+    name: str = "",
+) -> Account:
+    """From what every node did in each batch, and of how many samples. ``per_frame``: a frame's share of that."""
+    graph = network.graph
     run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
-    rows = [row_of(run, n, joined(p).scaled(1 / clip)) for n, p in parts.items()]
+    rows = [_row(run, n, joined(p).scaled(per_frame)) for n, p in parts.items()]
     if front_end is not None:
         rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))
     return Account(

@@ -8,14 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from energy.account import FRONT_END, Account, Row, covered, row_of
-from energy.columns import Counts, joined
-from energy.observe import Run, Seen, observe
+from energy.account import Account, Row, assembled, covered
+from energy.columns import Counts
+from energy.observe import Seen, observe
 from energy.stream.change import Change, a_frame_ago
 from energy.stream.rules import forgetful, rule
 from graph.infer import infer, window
 from graph.lower import Network
-from graph.passes import lint
 from graph.values import Clock
 
 Film = Iterable[Mapping[str, Tensor]]  # of frames in order, some in a batch
@@ -82,18 +81,8 @@ def stream_account(
                 samples += frames
     if not samples:
         raise ValueError("an account needs at least one film, found none")
-    run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
-    rows = [signed(row_of(run, n, joined(p))) for n, p in parts.items()]
-    if front_end is not None:
-        rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))
-    return Account(
-        name=name or graph.name,
-        rows=tuple(rows),
-        samples=samples,
-        steps=1,
-        spike_fed_share=lint(graph).spike_fed_share,
-        coverage=coverage,
-    )
+    whole = assembled(network, parts, samples, coverage=coverage, front_end=front_end, name=name)
+    return replace(whole, rows=tuple(map(signed, whole.rows)))
 
 
 def signed(row: Row) -> Row:

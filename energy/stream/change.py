@@ -6,7 +6,6 @@ from zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -96,6 +95,3 @@ def chosen(first: Counts, second: Counts, where: Array) -> Counts:
     """``first`` where ``where`` [S] holds, else ``second``."""
     pairs = {n: (getattr(first, n), getattr(second, n)) for n in vars(first)}
     return replace(first, **{name: np.where(where, a, b) for name, (a, b) in pairs.items()})
-
-
-Rule = Callable[[Change], Counts]

@@ -14,8 +14,8 @@ machine, layer by layer until no layer is better off the other way.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -33,8 +33,11 @@ class Three:
     stream: Account
     forgets: Account
 
-    def rows(self) -> list[tuple[Row, Row, Row]]:
-        return list(zip(self.frame.rows, self.stream.rows, self.forgets.rows, strict=True))
+    def nodes(self) -> list[dict[str, Row]]:
+        """Each node's rows, by kind of account."""
+        kinds = [field.name for field in fields(self)]
+        accounts = [getattr(self, kind).rows for kind in kinds]
+        return [dict(zip(kinds, rows, strict=True)) for rows in zip(*accounts, strict=True)]
 
 
 def _is_site(graph: Graph, name: str) -> bool:
@@ -78,53 +81,49 @@ class Parts:
         return found
 
 
-def picked(parts: Parts, framewise: Collection[str], name: str) -> str:
+def picked(parts: Parts, framewise: Set[str], name: str) -> str:
     """Whose row a node has."""
     if name not in parts.graph.nodes:
         return "frame"
-    forgets_behind = bool(parts.behind[name] & set(framewise))
     if name in parts.layers:
         return "frame" if name in framewise else "stream"
-    source = _is_site(parts.graph, name) or isinstance(parts.graph[name].op, Input)
-    if source and parts.before[name] <= set(framewise):
-        return "frame" if forgets_behind or isinstance(parts.graph[name].op, Input) else "stream"
-    if forgets_behind:
-        return "forgets"
-    return "stream"
+    forgets_behind = bool(parts.behind[name] & framewise)
+    is_input = isinstance(parts.graph[name].op, Input)
+    if (is_input or _is_site(parts.graph, name)) and parts.before[name] <= framewise:
+        return "frame" if forgets_behind or is_input else "stream"
+    return "forgets" if forgets_behind else "stream"
 
 
-def applied(graph: Graph, of: Three, framewise: Collection[str]) -> Account:
-    parts = Parts(graph)
-    table: dict[str, int] = {"frame": 0, "stream": 1, "forgets": 2}
-    rows = tuple(three[table[picked(parts, framewise, three[0].name)]] for three in of.rows())
+def applied(graph: Graph, of: Three, framewise: Iterable[str]) -> Account:
+    parts, layers = Parts(graph), set(framewise)
+    rows = tuple(rows[picked(parts, layers, rows["frame"].name)] for rows in of.nodes())
     return replace(of.stream, rows=rows)
 
 
 def choose(graph: Graph, of: Three, machine: Machine) -> tuple[str, ...]:
     """The layers that compute every frame whole."""
     parts = Parts(graph)
-    kinds = ("frame", "stream", "forgets")
-    costs: Mapping[str, dict[str, float]] = {
-        three[0].name: {kind: float(np.mean(machine.row_pj(row))) for kind, row in zip(kinds, three, strict=True)}
-        for three in of.rows()
+    costs = {
+        rows["frame"].name: {kind: float(np.mean(machine.row_pj(row))) for kind, row in rows.items()}
+        for rows in of.nodes()
     }
 
-    def total(framewise: set[str]) -> float:
-        return sum(of_node[picked(parts, framewise, name)] for name, of_node in costs.items())
+    def total(framewise: Set[str]) -> float:
+        return sum(by_kind[picked(parts, framewise, name)] for name, by_kind in costs.items())
 
-    starts: list[set[str]] = [set(), set(parts.layers)]
-    return min((_settled(parts.layers, start, total) for start in starts), key=lambda found: total(set(found)))
+    found = min((_settled(parts.layers, start, total) for start in (set[str](), set(parts.layers))), key=total)
+    return tuple(layer for layer in parts.layers if layer in found)
 
 
-def _settled(layers: list[str], framewise: set[str], total: object) -> tuple[str, ...]:
-    assert callable(total)
+def _settled(layers: list[str], framewise: set[str], total: Callable[[Set[str]], float]) -> set[str]:
+    """Layer by layer the other way, as long as that costs less."""
     best = total(framewise)
     for _ in range(PASSES):
-        before = set(framewise)
+        before = framewise
         for layer in layers:
             other = framewise ^ {layer}
             if (cost := total(other)) < best:
                 framewise, best = other, cost
         if framewise == before:
             break
-    return tuple(layer for layer in layers if layer in framewise)
+    return framewise

@@ -25,9 +25,9 @@ def _quantised(row: Row) -> Row:
 def delta_qann(row: Row) -> Row:
     """On an array, which looks at every operand element to find what changed."""
     done = _quantised(row)
-    return (
-        replace(done, counts=replace(done.counts, cmp=done.counts.cmp + row.counts.skip_tests)) if row.spiking else done
-    )
+    if not row.spiking:
+        return done
+    return replace(done, counts=replace(done.counts, cmp=done.counts.cmp + row.counts.skip_tests))
 
 
 def delta_qann_events(row: Row) -> Row:
