@@ -93,18 +93,10 @@ class Film:
         )
 
     def pictures(self) -> Iterator[tuple[float, Pixels]]:
-        """(seconds, [H, W, 3]) of every frame. A file that is cut off gives what it has."""
-        av = pyav()
+        """(seconds, [H, W, 3]) of every frame."""
         with _open(self.path) as file:
-            number = 0
-            frames = file.decode(file.streams.video[0])
-            while True:
-                try:
-                    frame = next(frames)
-                except (StopIteration, av.error.FFmpegError):
-                    return
+            for number, frame in enumerate(decoded(file, file.streams.video[0])):
                 at = float(frame.time) if frame.time is not None else number / float(self.rate)
-                number += 1
                 yield at, np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turned))
 
     def sound(self) -> Iterator[Wave]:
@@ -118,17 +110,20 @@ class Film:
             yield at, picture, window.at(at)
 
 
+def decoded(file: InputContainer, stream: Any) -> Iterator[Any]:
+    """The frames of a stream; a file that is cut off gives what it has."""
+    try:
+        yield from file.decode(stream)
+    except pyav().error.FFmpegError:
+        return
+
+
 def samples_of(path: Path) -> Iterator[Wave]:
     """Blocks of mono samples at 16 kHz of a file that has sound, in order."""
     av = pyav()
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
     with _open(path) as file:
-        frames = file.decode(file.streams.audio[0])
-        while True:
-            try:
-                frame = next(frames)
-            except (StopIteration, av.error.FFmpegError):
-                break
+        for frame in decoded(file, file.streams.audio[0]):
             yield from (block.to_ndarray().reshape(-1) for block in resampler.resample(frame))
         yield from (block.to_ndarray().reshape(-1) for block in resampler.resample(None))
 

@@ -6,7 +6,6 @@ even sides: an odd one gets one more row or column, a copy of the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from avs.video.read import Film, Pixels, VideoError, pyav
+from avs.video.read import Film, Pixels, VideoError, decoded, pyav
 
 TICKS = 90_000  # of a second; fine enough for any frame rate
 
@@ -76,16 +75,11 @@ class _Sound:
         stream = self.source.streams.audio[0]
         self.stream = file.add_stream("aac", rate=stream.rate)
         self.resampler = av.AudioResampler(format="fltp", layout="stereo", rate=stream.rate)
-        self.frames: Iterator[Any] = self.source.decode(stream)
+        self.frames = decoded(self.source, stream)
 
     def until(self, seconds: float | None) -> None:
         """None: to its end."""
-        av = pyav()
-        while True:
-            try:
-                frame = next(self.frames)
-            except (StopIteration, av.error.FFmpegError):
-                break
+        for frame in self.frames:
             self._encode(frame)
             if seconds is not None and frame.time is not None and frame.time > seconds:
                 return
