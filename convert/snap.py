@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from events.bounds import EXACT, fractional_bits
 from graph.graph import Node
 from graph.lower import Network, observe
 from graph.ops import Conv, Firing, Norm, Param, Scaled
 from layers import quantise
 from layers.site import ThresholdSite
 
-LIMIT = 2**24
+LIMIT = EXACT
 
 
 def to_grid(x: Tensor, bits: int) -> Tensor:
@@ -66,12 +67,7 @@ def _snap_site(name: str, site: nn.Module, bits: int) -> None:
 
 def grid_of(x: Tensor) -> int:
     """The fewest fractional bits that hold every value of x exactly (at most 40)."""
-    y = x.double().flatten()
-    for bits in range(41):
-        if torch.equal(y, y.round()):
-            return bits
-        y = y * 2
-    return 41
+    return fractional_bits(x.detach().cpu().numpy())
 
 
 @torch.no_grad()

@@ -18,10 +18,12 @@ from graph.graph import Graph, Node
 from graph.infer import Value, infer
 from graph.meaning import tables_of
 from graph.ops import Array, Input
+from graph.passes import takes_changes
 from graph.values import Integer, Spike
 
 EXACT = 2**24
 FINEST = 40
+LARGEST = 4.0  # of an input on a grid: a pixel (2) or a log-mel (4), as networks read them
 
 
 def fractional_bits(x: Array) -> int:
@@ -60,12 +62,13 @@ def _bound(
     kind = values[node.name].kind
     if node.op.product and isinstance(kind, Integer):
         return kind.bound / EXACT
-    if not node.op.weighted:
+    if not takes_changes(graph, node, values):
         return None
     read, source = values[node.args[0]].kind, graph[node.args[0]].op
     if isinstance(read, Spike):
         return largest_sum(node, arrays, read.levels, 0)
-    return largest_sum(node, arrays, largest, source.grid) if isinstance(source, Input) and source.grid else None
+    assert isinstance(source, Input)
+    return largest_sum(node, arrays, largest, source.grid)
 
 
 def require_bounds(graph: Graph, arrays: Mapping[str, Array], largest: float) -> None:

@@ -23,12 +23,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from events.bounds import LARGEST, require_bounds
 from events.box import Box, around, reached, read_by
-from events.stream import by_events
 from graph.graph import Node
 from graph.infer import infer, window
 from graph.lower import Network
 from graph.ops import Act, Add, Conv, Gate, Input, Linear, Mul, Output, Scale, Score
+from graph.passes import takes_changes
 from graph.values import Clock
 
 DENSE = 0.5  # where more of the places changed, the whole is quicker
@@ -82,6 +83,7 @@ class FastStream:
         graph = network.graph
         if graph.steps > 1 or window(graph) > 1:
             raise ValueError(f"'{graph.name}' needs {graph.steps} steps of {window(graph)} frames, expected 1 of 1")
+        require_bounds(graph, {name: x.cpu().numpy() for name, x in network.state_dict().items()}, LARGEST)
         self.network, self.graph, self.deadband = network.eval(), graph, deadband
         self.values = infer(graph)
         self.static = {n for n, v in self.values.items() if v.clock == Clock.STATIC}
@@ -106,6 +108,8 @@ class FastStream:
         return {name: values[value].now for name, value in self.graph.outputs.items()}
 
     def _seen(self, op: Input, name: str, x: Tensor) -> Tensor:
+        if op.grid and (size := float(x.abs().amax())) > LARGEST:
+            raise ValueError(f"input '{name}' holds {size:.3g}, expected at most {LARGEST} in size")
         last = self.last.get(name)
         if last is None or not self.deadband:
             return x
@@ -137,7 +141,7 @@ class FastStream:
         op = node.op
         if op.weighted:
             # Sums of numbers off the grid have other bits in another order.
-            exact = by_events(self.graph, node, self.values[node.args[0]].kind)
+            exact = takes_changes(self.graph, node, self.values)
             places = args[0].places if exact else None
             if isinstance(op, Conv):
                 return reached(op, places, node.shape) if isinstance(places, Box) else None

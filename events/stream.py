@@ -20,7 +20,7 @@ from math import frexp
 
 import numpy as np
 
-from events.bounds import require_bounds
+from events.bounds import LARGEST, require_bounds
 from events.events import fired, graded
 from events.products import Product, Term
 from events.synapses import BY_EVENT, bias_of
@@ -29,9 +29,8 @@ from graph.graph import Graph, Node
 from graph.infer import infer
 from graph.meaning import tables_of, unit_value
 from graph.ops import Array, Const, Input, Output, Scaled
+from graph.passes import takes_changes
 from graph.values import Clock, Integer, Spike, counts_site
-
-LARGEST = 4.0  # of a pixel (2; 2.7 with ImageNet's deviation) or a log-mel (4), as networks read them
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Stream:
             return last
         if isinstance(op, Const):
             return self.arrays[node.weights][None]  # as it was exported, not computed anew
-        if by_events(self.graph, node, self.values[node.args[0]].kind if node.args else None):
+        if takes_changes(self.graph, node, self.values):
             return self._synapses(node, args[0])
         if op.product and isinstance(self.values[node.name].kind, Integer):
             return self._product(node, args)
@@ -143,11 +142,3 @@ class Stream:
             touched = node.op.touched(changed, tuple(args)) if args else np.zeros(value.shape, bool)
         self.work[node.name] = Work(computed=int(np.count_nonzero(touched)))
         return value if last is None else np.where(touched, value, last)
-
-
-def by_events(graph: Graph, node: Node, kind: object) -> bool:
-    """Does a weighted op take changes one by one: of counts, or of an input on a grid?"""
-    if not node.op.weighted:
-        return False
-    source = graph[node.args[0]].op
-    return isinstance(kind, Spike) or (isinstance(source, Input) and source.grid > 0)

@@ -31,6 +31,7 @@ from energy.stream.change import Change, by_share, chosen
 from energy.stream.terms import pairs, term
 from energy.tally import Tally, indicator
 from graph.ops import Array, DeformSample, Firing, Input, MatMul, Op, Output
+from graph.passes import takes_changes
 from graph.values import Integer, Spike, counts_site
 
 READ_AND_WRITTEN = 2 * WORD
@@ -164,9 +165,9 @@ def rule(op: Op, change: Change) -> Counts:
     """By the same facts of an op by which `events.stream` executes it."""
     if isinstance(op, Input):
         return arrived(change)
-    kind = change.seen.run.values[change.seen.node.name].kind
-    source = change.seen.run.graph[change.seen.node.args[0]].op if change.seen.node.args else None
-    if op.weighted and (isinstance(change.kind(0), Spike) or (isinstance(source, Input) and source.grid > 0)):
+    run, node = change.seen.run, change.seen.node
+    kind = run.values[node.name].kind
+    if takes_changes(run.graph, node, run.values):
         return synapses(change)
     if isinstance(op, MatMul) and isinstance(kind, Integer):
         return product(change)

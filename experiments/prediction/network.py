@@ -12,9 +12,7 @@ from torch import Tensor
 
 from avs.audio import log_mel
 from avs.video.read import Pixels, Wave
-from events.bounds import require_bounds
 from events.fast import FastStream
-from events.stream import LARGEST
 from events.trace import Trace
 from experiments.device import moved
 from experiments.errors import UserError
@@ -41,18 +39,14 @@ def labels(logits: Tensor, height: int, width: int) -> Pixels:
     return found.to(torch.uint8).cpu().numpy()
 
 
-def can_stream(network: Network) -> str:
-    """Why not; empty: it can."""
-    graph = network.graph
-    if graph.steps > 1:
-        return f"the network takes {graph.steps} steps a frame, and only one of one step can be run as a stream"
-    if window(graph) > 1:
-        return f"the network looks at {window(graph)} frames at once, and only one of one frame can be run as a stream"
+def stream_of(network: Network, settings: StreamSettings) -> FastStream | None:
+    """None: frame by frame."""
+    if settings.how == "off":
+        return None
     try:
-        require_bounds(graph, {name: x.cpu().numpy() for name, x in network.state_dict().items()}, LARGEST)
+        return FastStream(network, settings.deadband if settings.how == "deadband" else 0)
     except ValueError as error:
-        return str(error)
-    return ""
+        raise UserError(f"--stream is '{settings.how}', but {error}; nearest: --stream off") from error
 
 
 class Predictor:
@@ -61,10 +55,7 @@ class Predictor:
     def __init__(self, network: Network, settings: StreamSettings, *, trace: bool = True) -> None:
         self.network, self.settings, self.frames = network.eval(), settings, window(network.graph)
         self.side = network.graph["image"].shape[-1]
-        if settings.how != "off" and (reason := can_stream(network)):
-            raise UserError(f"--stream is '{settings.how}', but {reason}; nearest: --stream off")
-        deadband = settings.deadband if settings.how == "deadband" else 0
-        self.stream = None if settings.how == "off" else FastStream(network, deadband)
+        self.stream = stream_of(network, settings)
         graph = network.graph
         self.trace = Trace(graph, infer(graph)) if trace and self.stream is not None else None
 

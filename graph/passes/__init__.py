@@ -2,7 +2,7 @@
 
 from graph.passes.clocks import synchronise
 from graph.passes.cost import Cost, cost
-from graph.passes.drive import driven_macs
+from graph.passes.drive import driven_macs, takes_changes
 from graph.passes.fold import Folding, fold
 from graph.passes.lint import Finding, Lint, lint
 from graph.passes.released import released
@@ -24,5 +24,6 @@ __all__ = [
     "released",
     "spikify",
     "synchronise",
+    "takes_changes",
     "with_units",
 ]

@@ -2,15 +2,17 @@
 
 The mean count of each site, weighted by this, is the network's mean count per MAC: the number that the energy of its
 synaptic events is proportional to. A product of two values of counts is driven by both. A gate's elementwise product
-has no MAC; its multiplies stand in for them.
+has no MAC; its multiplies stand in for them. ``takes_changes``: which sums can follow what drives them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graph.graph import Graph, Node
 from graph.infer import Value, infer
-from graph.ops import Scale
-from graph.values import counts_site
+from graph.ops import Input, Scale
+from graph.values import Spike, counts_site
 
 
 def driven_macs(graph: Graph) -> dict[str, int]:
@@ -25,6 +27,15 @@ def driven_macs(graph: Graph) -> dict[str, int]:
             if spikes is not None:
                 driven[spikes.site] = driven.get(spikes.site, 0) + work
     return driven
+
+
+def takes_changes(graph: Graph, node: Node, values: Mapping[str, Value]) -> bool:
+    """Is it a weighted op whose sum can follow its input change by change, exactly: of counts, or of an input on a
+    grid? (`events.stream`; what reads other reals is computed again.)"""
+    if not node.op.weighted:
+        return False
+    source = graph[node.args[0]].op
+    return isinstance(values[node.args[0]].kind, Spike) or (isinstance(source, Input) and source.grid > 0)
 
 
 def _work(graph: Graph, node: Node, value: Value) -> int:
