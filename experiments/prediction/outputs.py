@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from avs.video import FilmWriter, VideoError
+from avs.video import FilmWriter, VideoError, film_at
 from avs.video.read import Pixels
-from common.files import write_whole
+from common.files import whole_file, write_whole
 from experiments.errors import UserError
 from experiments.prediction.network import Marked
 from experiments.prediction.picture import TraceStrip, overlay
@@ -103,7 +103,7 @@ class Seconds:
 @contextmanager
 def film(path: Path, source: Source, strength: float) -> Iterator[Output]:
     try:
-        with FilmWriter(path, source.height, source.width, source.rate, source.film) as writer:
+        with film_at(path, source.height, source.width, source.rate, source.film) as writer:
             yield MarkedFilm(writer, source, strength)
     except VideoError as error:
         raise UserError(str(error)) from error
@@ -111,20 +111,16 @@ def film(path: Path, source: Source, strength: float) -> Iterator[Output]:
 
 @contextmanager
 def masks(path: Path, classes: int) -> Iterator[Output]:
-    """A folder that is renamed when whole, or an archive."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        if path.suffix == ".npz":
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
-                yield Archive(file)
-        else:
-            part.mkdir()
-            yield Folder(part, classes)
+    """An archive, or a folder; either stands there when it is whole."""
+    if path.suffix == ".npz":
+        with whole_file(path) as content, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
+            yield Archive(file)
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as hidden:
+        part = Path(hidden) / path.name
+        part.mkdir()
+        yield Folder(part, classes)
         part.replace(path)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from avs.chimes import ChimesSpec, waveform
 from avs.sound import EXAMPLE_SAMPLES, SAMPLE_RATE
-from avs.video import Film, FilmWriter, VideoError
+from avs.video import Film, VideoError, film_at
 from avs.video.read import Window
 from tests.film_files import make_film, pictures
 
@@ -62,7 +62,7 @@ def test_a_rate_that_varies_is_kept(tmp_path):
 def test_what_is_written_is_read_again(tmp_path, height, width):
     source = Film.open(make_film(tmp_path / "a.mp4", seconds=1))
     shown = [p.copy() for p in pictures(10, height, width)]
-    with FilmWriter(tmp_path / "b.mp4", height, width, Fraction(10), source) as writer:
+    with film_at(tmp_path / "b.mp4", height, width, Fraction(10), source) as writer:
         for k, picture in enumerate(shown):
             writer.add(k / 10, picture)
     made = Film.open(tmp_path / "b.mp4")
@@ -79,7 +79,7 @@ def test_what_is_written_is_read_again(tmp_path, height, width):
 
 def test_nothing_half_written_is_left(tmp_path):
     (tmp_path / "b.mp4").write_bytes(b"mine")
-    with pytest.raises(RuntimeError), FilmWriter(tmp_path / "b.mp4", 48, 64, Fraction(10)) as writer:
+    with pytest.raises(RuntimeError), film_at(tmp_path / "b.mp4", 48, 64, Fraction(10)) as writer:
         writer.add(0, next(iter(pictures(1, 48, 64))))
         raise RuntimeError("in the middle")
     assert [p.name for p in tmp_path.iterdir()] == ["b.mp4"] and (tmp_path / "b.mp4").read_bytes() == b"mine"
