@@ -5,12 +5,13 @@ log-mel example of the same second belong together. Masks are 0 for background; 
 binary variants; class index + 1 in the semantic ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from avs.meter import Meter
 from avs.normalise import image_to_grid, logmel_to_grid
@@ -27,6 +28,12 @@ class Clip:
     objects: Tensor  # [F, K, H, W] bool: the pixels of each object that can be seen
     classes: Tensor  # [K] int64, -1 = empty slot
     sounding: Tensor  # [F, K] bool
+
+
+def seen_classes(slots: Tensor, classes: Tensor) -> Tensor:
+    """[B, H, W] 0 or 1 + a slot, classes of the slots [B, K] -> classes [B, H, W], -1: no object."""
+    of_slot = functional.pad(classes, (1, 0), value=-1)
+    return of_slot.gather(1, slots.long().flatten(1)).view(slots.shape)
 
 
 def knows_objects(clips: Split) -> TypeGuard["Clips"]:
@@ -80,13 +87,23 @@ class Clips:
 
     def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
         """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], both on grids; mask [B, H, W] int64;
-        labelled [B] bool: the mask may be trained on and scored."""
+        labelled [B] bool: the mask may be trained on and scored; heard [B, K]: the classes that sound, -1: none;
+        seen [B, H, W] int64: the class of the object there, silent or not, -1: none."""
         return {
             "image": image_to_grid(self.frames[clip_idx, frame_idx]),
-            "logmel": logmel_to_grid(self.logmel[clip_idx, frame_idx]),
+            "logmel": self.sounds(clip_idx, frame_idx),
             "mask": self.masks[clip_idx, frame_idx].long(),
             "labelled": (self.labelled & self.valid)[clip_idx, frame_idx],
+            "heard": torch.where(self.sounding[clip_idx, frame_idx], self.classes[clip_idx], -1),
+            "seen": seen_classes(self.slots[clip_idx, frame_idx], self.classes[clip_idx]),
         }
+
+    def sounds(self, clip_idx: Tensor, frame_idx: Tensor) -> Tensor:
+        return logmel_to_grid(self.logmel[clip_idx, frame_idx])
+
+    @property
+    def groups(self) -> list[str]:
+        return [self.name(clip) for clip in range(len(self))]
 
     def object_masks(self, clip_idx: Tensor, frame_idx: Tensor, slot: Tensor) -> Tensor:
         """[B] indices -> [B, H, W] bool: the visible pixels of one object per frame."""
@@ -99,9 +116,7 @@ class Clips:
 
     def sounding_classes(self, classes: int) -> Tensor:
         """[N, F, classes] bool: which classes sound in each frame."""
-        present = (
-            torch.nn.functional.one_hot(self.classes.clamp(min=0), classes).bool() & (self.classes >= 0)[..., None]
-        )
+        present = functional.one_hot(self.classes.clamp(min=0), classes).bool() & (self.classes >= 0)[..., None]
         return (present[:, None] & self.sounding[..., None]).any(2)
 
     def name(self, clip: int) -> str:
@@ -116,6 +131,18 @@ class Clips:
 
     def subset(self, clip_idx: Tensor) -> "Clips":
         return Clips(**{field.name: getattr(self, field.name)[clip_idx] for field in fields(self)})
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]], count: int) -> "Clips":
+        """``count`` clips, each by its fields; they are held once, not twice."""
+        columns: dict[str, Tensor] = {}
+        for place, row in enumerate(rows):
+            for name, value in row.items():
+                tensor = torch.as_tensor(value)
+                if name not in columns:
+                    columns[name] = torch.empty((count, *tensor.shape), dtype=tensor.dtype)
+                columns[name][place] = tensor
+        return cls(**columns)
 
     @classmethod
     def stack(cls, clips: Sequence[Clip]) -> "Clips":

@@ -49,6 +49,9 @@ class _Pool:
     frame_idx: Tensor  # [P]
     heard: Tensor  # [P, C] bool
 
+    def has(self, fits: Tensor, clip: int) -> bool:
+        return bool((fits & (self.clip_idx != clip)).any())
+
     def draw(self, fits: Tensor, clip: int, random: torch.Generator, wanted: str) -> int:
         places = (fits & (self.clip_idx != clip)).nonzero()[:, 0]
         if not len(places):
@@ -72,16 +75,22 @@ def _swap(clips: Clips, pool: _Pool, heard: Tensor, random: torch.Generator) -> 
     alone = pool.heard.sum(1) == 1
     semantic = bool((clips.masks > 1).any())
     rows, picks, masks = [], [], []
+    lacking: tuple[int, int] | None = None  # a clip, and a class that no other clip sounds alone
     for clip, frame in torch.stack(clips.labelled_frames(), 1).tolist():
-        slots = _silent_in_view(clips, clip, frame, heard[clip, frame])
-        if not slots:
-            continue  # nothing to swap to: such a frame is not part of the list
+        seen = _silent_in_view(clips, clip, frame, heard[clip, frame])
+        slots = [k for k in seen if pool.has(alone & pool.heard[:, clips.classes[clip, k]], clip)]
+        if not slots:  # nothing to swap to: such a frame is not part of the list
+            lacking = lacking or ((clip, int(clips.classes[clip, seen[0]])) if seen else None)
+            continue
         slot = slots[int(torch.randint(len(slots), (), generator=random))]
         label = int(clips.classes[clip, slot])
         picks.append(pool.draw(alone & pool.heard[:, label], clip, random, f"class {label} alone"))
         rows.append((clip, frame))
-        seen = (clips.slots[clip, frame] == slot + 1).to(torch.uint8)
-        masks.append(seen * (label + 1) if semantic else seen)
+        mask = (clips.slots[clip, frame] == slot + 1).to(torch.uint8)
+        masks.append(mask * (label + 1) if semantic else mask)
+    if not rows and lacking:
+        clip, label = lacking
+        pool.draw(alone & pool.heard[:, label], clip, random, f"class {label} alone")
     if not rows:
         raise ValueError(
             "counterfactual: found no frame with a silent object in view, swap needs at least one; use other"

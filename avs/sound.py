@@ -6,3 +6,8 @@ MELS, MEL_LOW, MEL_HIGH = 64, 125.0, 7500.0
 LOG_OFFSET = 0.01
 FRAMES = 96
 EXAMPLE_SAMPLES = (FRAMES - 1) * HOP + WINDOW  # 15 600: the shortest sound that gives one example
+
+
+def frames_in(seconds: int, fps: int) -> int:
+    """Frames of a clip whose windows end within it; at one a second, its seconds."""
+    return int(fps * (seconds * SAMPLE_RATE - EXAMPLE_SAMPLES) / SAMPLE_RATE) + 1

@@ -31,7 +31,15 @@ class Split(Protocol):
         is an `avs.clip.Clips`."""
 
     def frame_batch(self, clip_idx: Tensor, frame_idx: Tensor) -> dict[str, Tensor]:
-        """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], mask [B, H, W] int64, labelled [B]."""
+        """Indices [B] -> image [B, 3, H, W], logmel [B, 1, 96, 64], mask [B, H, W] int64, labelled [B]; and
+        heard [B, K], the classes that sound, and seen [B, H, W], those in view, where they are known (-1: none)."""
+
+    def sounds(self, clip_idx: Tensor, frame_idx: Tensor) -> Tensor:
+        """``frame_batch``'s logmel alone."""
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """Clips of one group sound alike; where nothing is told of that, each is its own."""
 
     def labelled_frames(self) -> tuple[Tensor, Tensor]:
         """(clip_idx, frame_idx) of every frame that may be trained on."""

@@ -12,7 +12,7 @@ from common.late import late
 if TYPE_CHECKING:
     from avs.avsbench.clips import AVSBenchClips, Reader, load
     from avs.avsbench.logmels import build_logmel, can_build
-    from avs.avsbench.resound import Resounded, resounded
+    from avs.avsbench.resound import resounded
     from avs.avsbench.whole import KINDS, Finding, Report, check, fingerprint
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Place",
     "Reader",
     "Report",
-    "Resounded",
     "Row",
     "build_logmel",
     "can_build",
@@ -43,7 +42,7 @@ __getattr__ = late(
     {
         "avs.avsbench.clips": ("AVSBenchClips", "Reader", "load"),
         "avs.avsbench.logmels": ("build_logmel", "can_build"),
-        "avs.avsbench.resound": ("Resounded", "resounded"),
+        "avs.avsbench.resound": ("resounded",),
         "avs.avsbench.whole": ("KINDS", "Finding", "Report", "check", "fingerprint"),
     },
 )

@@ -16,9 +16,10 @@ from avs.avsbench.index import rows_of
 from avs.avsbench.layout import Place, Row, place
 from avs.avsbench.logmels import read_logmel
 from avs.avsbench.published import PairsOfClips, SeventyOne
-from avs.avsbench.resound import Resounded, resounded
+from avs.avsbench.resound import resounded
 from avs.clip import Clip
 from avs.meter import Meter
+from avs.resound import Resounded
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
@@ -105,6 +106,10 @@ class AVSBenchClips:
         """[B] indices -> log-mels [B, 1, 96, 64]."""
         pairs = zip(clip_idx.tolist(), frame_idx.tolist(), strict=True)
         return torch.stack([self.reader.logmel(self.rows[clip])[frame] for clip, frame in pairs])
+
+    @property
+    def groups(self) -> list[str]:
+        return [row.group if self.reader.place.layout.categories else row.name for row in self.rows]
 
     def labelled_frames(self) -> tuple[Tensor, Tensor]:
         clip_idx, frame_idx = self.labelled.nonzero(as_tuple=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from avs.chimes.kinds import KINDS
-from avs.sound import EXAMPLE_SAMPLES, SAMPLE_RATE
+from avs.sound import frames_in
 
 VARIANTS = ("ms3", "s4", "semantic")
 SPLITS = ("train", "val", "test")
@@ -32,7 +32,7 @@ class ChimesSpec:
     @property
     def length(self) -> int:
         """Frames of a clip; at one a second, its seconds."""
-        return int(self.fps * (self.frames * SAMPLE_RATE - EXAMPLE_SAMPLES) / SAMPLE_RATE) + 1
+        return frames_in(self.frames, self.fps)
 
     def __post_init__(self) -> None:
         allowed: dict[str, tuple[bool, str]] = {

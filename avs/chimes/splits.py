@@ -6,25 +6,25 @@ numpy's SeedSequence from those numbers, so it depends neither on the order nor 
 
 import hashlib
 import json
-import pickle
-from dataclasses import asdict, fields
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import Generator, SeedSequence, default_rng
-from torch import Tensor
 
 from avs.audio import log_mel
-from avs.chimes.film import at_frames, windows
+from avs.chimes.film import at_frames
 from avs.chimes.render import render_frames, render_wave
 from avs.chimes.scene import draw_scene, slot_map
 from avs.chimes.shapes import Array
 from avs.chimes.spec import SLOTS, SPLITS, ChimesSpec
 from avs.clip import Clips
+from avs.clip_file import kept
+from avs.frame_times import windows
 from avs.sound import SAMPLE_RATE
-from common.files import whole_file
 
 VERSION = 1
 
@@ -70,17 +70,14 @@ def generate(spec: ChimesSpec, split: str, count: int, first: int = 0) -> Clips:
     """Clips `first` to `first + count - 1` of a split."""
     if count < 1 or first < 0:
         raise ValueError(f"chimes: found count={count}, first={first}, expected at least one clip from 0 on")
-    columns: dict[str, Tensor] = {}
-    for place, index in enumerate(range(first, first + count)):
-        row, wave = _one(spec, split, index)
-        # One clip at a time: a larger matrix product may round differently, by what else is in it.
-        row["logmel"] = log_mel(torch.from_numpy(wave if spec.fps == 1 else windows(spec, wave)))[:, 0]
-        for name, value in row.items():
-            tensor = torch.as_tensor(value)
-            if name not in columns:
-                columns[name] = torch.empty((count, *tensor.shape), dtype=tensor.dtype)
-            columns[name][place] = tensor
-    return Clips(**columns)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for index in range(first, first + count):
+            row, wave = _one(spec, split, index)
+            # One clip at a time: a larger matrix product may round differently, by what else is in it.
+            yield row | {"logmel": log_mel(torch.from_numpy(wave if spec.fps == 1 else windows(spec, wave)))[:, 0]}
+
+    return Clips.of_rows(rows(), count)
 
 
 def cache_path(spec: ChimesSpec, split: str, count: int, cache: Path) -> Path:
@@ -92,27 +89,4 @@ def load(spec: ChimesSpec, split: str, count: int, cache: Path | None = None) ->
     """The first `count` clips of a split, made once and kept in the folder `cache` (None: not kept)."""
     if cache is None:
         return generate(spec, split, count)
-    path = cache_path(spec, split, count, cache)
-    if path.exists():
-        return _read(path)
-    clips = generate(spec, split, count)
-    with whole_file(path) as file:
-        torch.save({field.name: getattr(clips, field.name) for field in fields(Clips)}, file)
-    return clips
-
-
-def _read(path: Path) -> Clips:
-    try:
-        return Clips(**torch.load(path, weights_only=True))
-    except (
-        RuntimeError,
-        EOFError,
-        TypeError,
-        ValueError,
-        KeyError,
-        OSError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise ValueError(
-            f"{path}: found no readable chimes cache, expected the file that `load` wrote; delete it"
-        ) from error
+    return kept(cache_path(spec, split, count, cache), lambda: generate(spec, split, count))

@@ -26,8 +26,8 @@ def reads(estimator: str, level: str) -> set[str]:
     return {MAP} if estimator == RELEASED else {level}
 
 
-def check(estimator: str, level: str, shapes: Shapes) -> None:
-    """Whether a network with these outputs (shapes without the batch) can be asked."""
+def check(estimator: str, level: str, shapes: Shapes, permuted: bool = False) -> None:
+    """Whether a network with these outputs (shapes without the batch) can be asked, ``permuted``: by other sounds."""
     if estimator not in NAMES:
         raise ValueError(not_among("information.estimator", estimator, NAMES))
     if estimator == RELEASED:
@@ -35,6 +35,11 @@ def check(estimator: str, level: str, shapes: Shapes) -> None:
             raise ValueError(
                 f"information.estimator: found '{RELEASED}' with a network that has no output '{MAP}', expected the "
                 f"model miavs, or one of {', '.join(BOUNDS)}"
+            )
+        if permuted:
+            raise ValueError(
+                f"information.permuted: found true with the estimator '{RELEASED}', which reads no sound, expected one "
+                f"of {', '.join(BOUNDS)}"
             )
         return
     if AUDIO not in shapes:

@@ -25,10 +25,14 @@ def as_map(value: Tensor) -> Tensor:
 
 
 class AcrossClips(nn.Module):
-    """A bound of `estimators` between the foreground pixels of ``level`` and the sound, against other clips'."""
+    """A bound of `estimators` between the foreground pixels of ``level`` and the sound, against other clips'.
 
-    def __init__(self, level: str, bound: MutualInformation) -> None:
+    ``permuted``: a placebo: the sounds of a batch change places first, so that there is nothing to learn but the same
+    gradients flow, of the same size and through the same critic."""
+
+    def __init__(self, level: str, bound: MutualInformation, permuted: bool = False) -> None:
         super().__init__()
+        self.permuted = permuted
         self.level = level
         self.bound = bound
 
@@ -42,7 +46,10 @@ class AcrossClips(nn.Module):
     ) -> Tensor:
         if labelled is not None:
             mask = mask * labelled.to(mask)[:, None, None]
-        value: Tensor = self.bound(as_map(outputs[self.level]), outputs[AUDIO].flatten(1), mask, clip, generator)
+        sound = outputs[AUDIO].flatten(1)
+        if self.permuted:
+            sound = sound[torch.randperm(len(sound), generator=generator).to(sound.device)]
+        value: Tensor = self.bound(as_map(outputs[self.level]), sound, mask, clip, generator)
         return value
 
 
@@ -60,12 +67,15 @@ class Published(nn.Module):
         return released(as_map(outputs[MAP])[:, 0], mask, labelled)
 
 
-def term(estimator: str, shapes: Shapes, *, level: str = "mask_feature", bank_size: int = 256) -> nn.Module:
+def term(
+    estimator: str, shapes: Shapes, *, level: str = "mask_feature", bank_size: int = 256, permuted: bool = False
+) -> nn.Module:
     """The information term for a network with outputs of these shapes, without the batch."""
-    check(estimator, level, shapes)
+    check(estimator, level, shapes, permuted)
     if estimator == RELEASED:
         return Published()
     pixels = map_shape(shapes[level])
     assert pixels is not None  # check has seen to it
     sound = math.prod(shapes[AUDIO])
-    return AcrossClips(level, MutualInformation(estimator, pixel_dim=pixels[0], audio_dim=sound, bank_size=bank_size))
+    bound = MutualInformation(estimator, pixel_dim=pixels[0], audio_dim=sound, bank_size=bank_size)
+    return AcrossClips(level, bound, permuted)
