@@ -2,10 +2,14 @@
 
 step = quantile_p(|x|) / D over the calibration frames (of max(x, 0) for an unsigned site), but no more than the ceiling
 of a clipped ReLU needs. A step that no weight can absorb (a site that feeds a product) is rounded to a power of two.
+
+Which p is best depends on the network and on D: few levels want more clipped. `calibrate_best` tries several and keeps
+the one under which the spiking network's outputs are nearest to the ANN's on the same frames; no label is read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from math import log2
 
 import torch
@@ -16,6 +20,7 @@ from graph.lower import Network, observe
 from graph.ops import Act, Expand, Firing, Gate
 
 SAMPLE = 1 << 20  # torch.quantile takes at most 2**24 values; a million are plenty
+PERCENTILES = (0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
 
 
 def _source(graph: Graph, name: str) -> str:
@@ -28,6 +33,40 @@ def _source(graph: Graph, name: str) -> str:
 @torch.no_grad()
 def calibrate(ann: Network, spiking: Network, batch: dict[str, Tensor], percentile: float) -> dict[str, float]:
     """Writes the steps into ``spiking`` and returns them by site name. Gates keep theirs: a count is 1/D."""
+    (steps,) = _candidates(ann, spiking, batch, (percentile,))
+    write(spiking, steps)
+    return steps
+
+
+@torch.no_grad()
+def calibrate_best(
+    ann: Network,
+    spiking: Network,
+    batch: dict[str, Tensor],
+    far: Callable[[Network], float],
+    percentiles: Sequence[float] = PERCENTILES,
+) -> float:
+    """The percentile under which ``far(spiking)`` is least, its steps written. ``far``: how far it is from the ANN."""
+    every = _candidates(ann, spiking, batch, percentiles)
+    errors = []
+    for steps in every:
+        write(spiking, steps)
+        errors.append(far(spiking))
+    best = errors.index(min(errors))
+    write(spiking, every[best])
+    return percentiles[best]
+
+
+@torch.no_grad()
+def write(spiking: Network, steps: Mapping[str, float]) -> None:
+    for name, step in steps.items():
+        spiking.get_submodule(name).step.fill_(step)  # type: ignore[union-attr,operator]
+
+
+def _candidates(
+    ann: Network, spiking: Network, batch: dict[str, Tensor], percentiles: Sequence[float]
+) -> list[dict[str, float]]:
+    """Steps by site, for each percentile."""
     graph = spiking.graph
     wanted = {
         name: _source(graph, node.args[0])
@@ -42,21 +81,26 @@ def calibrate(ann: Network, spiking: Network, batch: dict[str, Tensor], percenti
             values[node.name] = value
 
     observe(ann, batch, keep)
-    steps = {}
+    found: list[dict[str, float]] = [{} for _ in percentiles]
     for name, value in wanted.items():
         op = graph[name].op
-        if value in values and isinstance(op, Firing) and op.site is not None:
-            steps[name] = _calibrated(values[value], op, percentile)
-            spiking.get_submodule(name).step.fill_(steps[name])  # type: ignore[union-attr,operator]
-    return steps
+        if value not in values or not isinstance(op, Firing) or op.site is None:
+            continue
+        for steps, top in zip(found, _quantiles(values[value], op.site.signed, percentiles), strict=True):
+            steps[name] = _step(op, top)
+    return found
 
 
-def _calibrated(x: Tensor, op: Firing, percentile: float) -> float:
+def _quantiles(x: Tensor, signed: bool, percentiles: Sequence[float]) -> list[float]:
+    flat = (x.abs() if signed else x.clamp(min=0)).flatten()
+    some = flat[:: max(1, flat.numel() // SAMPLE)]
+    quantiles: list[float] = some.quantile(torch.tensor(percentiles, dtype=some.dtype, device=some.device)).tolist()
+    return quantiles
+
+
+def _step(op: Firing, top: float) -> float:
     site = op.site
     assert site is not None
-    x = x.abs() if site.signed else x.clamp(min=0)
-    flat = x.flatten()
-    top = float(flat[:: max(1, flat.numel() // SAMPLE)].quantile(percentile))
     ceiling = getattr(op, "ceiling", 0.0) if isinstance(op, Act) else 0.0
     step = max(min(top, ceiling or top), 1e-3) / site.levels
     return step if site.learn else 2.0 ** round(log2(step))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -12,17 +12,24 @@ from graph.lower import Network, observe
 from graph.ops import Firing
 
 Batch = dict[str, Tensor]
+SITES = "sites."
 
 
-def _values(network: Network, batch: Batch, keep: Callable[[Node], bool]) -> dict[str, Tensor]:
+def _values(
+    network: Network, batch: Batch, keep: Callable[[Node], bool], instead: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     values: dict[str, Tensor] = {}
 
     def see(node: Node, inputs: tuple[Tensor, ...], value: Tensor) -> None:
         if keep(node):
             values[node.name] = value
 
-    observe(network, batch, see)
+    observe(network, batch, see, instead=instead)
     return values
+
+
+def _site(node: Node) -> bool:
+    return isinstance(node.op, Firing) and node.op.site is not None
 
 
 def layer_distance(ann: Network, spiking: Network, batch: Batch) -> list[tuple[str, float]]:
@@ -36,12 +43,25 @@ def layer_distance(ann: Network, spiking: Network, batch: Batch) -> list[tuple[s
     return rows
 
 
-def equal_counts(a: Network, b: Network, batch: Batch) -> float:
-    """The share of neurons that fire the same count in both, over all sites. Off the grid 1.0 would not be exact."""
+def site_distance(ann: Network, spiking: Network, batch: Batch) -> dict[str, float]:
+    """Site -> |snn - ann| / |ann|: what its counts stand for, the mean over its steps, and the value of the ANN."""
+    worth, counts = spiking.counts(), _values(spiking, batch, _site)
+    values = _values(ann, batch, lambda node: f"{SITES}{node.name}" in counts)
+    found = {}
+    for name, n in counts.items():
+        value = values.get(name.removeprefix(SITES))
+        if value is not None and n.numel() % value.numel() == 0:
+            mean = n.unflatten(0, (-1, len(value))).mean(0) * worth[name]
+            found[name] = float((mean - value).norm() / value.norm().clamp(min=1e-12))
+    return found
 
-    def site(node: Node) -> bool:
-        return isinstance(node.op, Firing) and node.op.site is not None
 
-    first, second = (_values(n, batch, site) for n in (a, b))
+def equal_counts(a: Network, b: Network, batch: Batch, *, site_by_site: bool = False) -> float:
+    """The share of neurons that fire the same count in both, over all sites. Off the grid 1.0 would not be exact.
+
+    ``site_by_site``: what follows a site of ``b`` reads the counts of ``a``, so that each site answers for itself; else
+    one count that is another in an early layer moves many of those behind it."""
+    first = _values(a, batch, _site)
+    second = _values(b, batch, _site, first if site_by_site else None)
     same = sum(int(torch.eq(first[name], second[name]).sum()) for name in first)
     return same / max(sum(n.numel() for n in first.values()), 1)

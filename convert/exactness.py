@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from convert.export import read
+from convert.levels import sites_of
 from convert.snap import headroom
 from events import EventRunner, Events, permuted, without
 from events.runner import Edit
 from graph.infer import window
 from graph.lower import Network
-from graph.ops import Array, Firing
+from graph.ops import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +38,13 @@ class Exactness:
     seconds_per_frame: float
 
 
-def _rows(batch: dict[str, Tensor], rows: slice) -> dict[str, Array]:
+def rows_of(batch: dict[str, Tensor], rows: slice) -> dict[str, Array]:
     return {k: v[rows].numpy() for k, v in batch.items() if k in ("image", "logmel")}
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """-0 is 0."""
+    return np.array_equal((a + 0.0).view(np.int32), (b + 0.0).view(np.int32))
 
 
 def _shuffling(random: np.random.Generator) -> Edit:
@@ -68,13 +74,13 @@ def check(reference: Network, folder: Path, batch: dict[str, Tensor], seed: int 
     for start in range(0, len(expected), clip):
         rows = slice(start, start + clip)
         began = time.perf_counter()
-        mask, wanted = runner.run(_rows(batch, rows))["mask"], expected[rows]
+        mask, wanted = runner.run(rows_of(batch, rows))["mask"], expected[rows]
         seconds.append((time.perf_counter() - began) / clip)
         adds.append(sum(runner.adds.values()) // clip)
         differences.append(float(np.abs(mask - wanted).max()))
-        same &= np.array_equal((mask + 0.0).view(np.int32), (wanted + 0.0).view(np.int32))  # -0 is 0
-    last = [n for n, v in graph.nodes.items() if isinstance(v.op, Firing) and v.op.site is not None][-1]
-    first = _rows(batch, slice(0, clip))
+        same &= same_bits(mask, wanted)
+    last = list(sites_of(graph))[-1]
+    first = rows_of(batch, slice(0, clip))
     deleted = EventRunner(graph, arrays, _deleting(last, random)).run(first)["mask"]
     shuffled = EventRunner(graph, arrays, _shuffling(random)).run(first)["mask"]
     room = max(headroom(reference, {k: batch[k] for k in inputs}).values())

@@ -1,6 +1,7 @@
 """Move the numbers where ``graph.passes.fold`` says: norms and steps into weights and thresholds.
 
 Weighted op:  W' = a W s,  b' = a b + c      (a, c: the batch norm behind it;  s: the step of the site in front of it)
+Affine:       a x + c                        (a norm that folds nowhere)
 Site:         n = fire(A x + C) = fire((sign x + bias) / theta),  sign = sgn A, theta = 1 / |A|, bias = C / |A|
               one step: upper_d = (d - 1/2) theta - bias,  lower_d = -(d - 1/2) theta - bias
 """
@@ -12,17 +13,23 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
+from graph import ops
 from graph.lower import Network, lower
 from graph.ops import Firing
 from graph.passes import fold
 from layers.site import FoldedSite, SpikeSite, ThresholdSite
+from layers.weighted import Affine as AffineLayer
+from layers.weighted import LayerScale
 
 Affine = tuple[Tensor, Tensor]
 SMALLEST_GAIN = 1e-12  # a channel whose gamma is 0 fires the same count whatever its input
 
 
 def affine(norm: nn.Module) -> Affine:
-    """Batch norm as a x + c, in fp64."""
+    """Batch norm, or a layer scale, as a x + c, in fp64."""
+    if isinstance(norm, LayerScale):
+        gamma = norm.gamma.detach().double()
+        return gamma, torch.zeros_like(gamma)
     variance, mean, gamma, beta = (
         getattr(norm, k).detach().double() for k in ("running_var", "running_mean", "weight", "bias")
     )
@@ -88,7 +95,8 @@ def fold_network(module: Network) -> Network:
     graph, plan = fold(source)
     folded: Network = lower(graph, module.dialect, task=module.task)
     behind = {weighted: source[norm].weights for norm, weighted in plan.into_weights.items()}
-    still = {n.weights for n in graph.nodes.values() if not (n.op.weighted or isinstance(n.op, Firing))}
+    moved = (Firing, ops.Affine)
+    still = {n.weights for n in graph.nodes.values() if not (n.op.weighted or isinstance(n.op, moved))}
     _copy_state(module, folded, still)
     for name, node in graph.nodes.items():
         if node.op.weighted:
@@ -98,6 +106,12 @@ def fold_network(module: Network) -> Network:
                 affine(module.get_submodule(behind[name])) if name in behind else None,
                 module.unit(source[site].op.made_unit) if (site := plan.steps.get(name)) else None,  # type: ignore[attr-defined]
             )
+        elif isinstance(node.op, ops.Affine):
+            layer = folded.get_submodule(node.weights)
+            assert isinstance(layer, AffineLayer)
+            scale, shift = affine(module.get_submodule(node.weights))
+            layer.scale.copy_(scale)
+            layer.shift.copy_(shift)
         elif isinstance(node.op, Firing) and node.op.site is not None:
             norm = plan.into_sites.get(name)
             before = affine(module.get_submodule(source[norm].weights)) if norm else None

@@ -10,10 +10,10 @@ from typing import Literal
 
 import torch
 
+from convert.levels import sites_of
 from graph.graph import Graph
 from graph.lower import Network, lower
 from graph.neuron import Neuron
-from graph.ops import Firing
 from graph.passes import SpikeSpec, spikify
 from layers.site import SpikeSite
 from snn import SNN
@@ -27,11 +27,7 @@ def rate_network(ann: Graph, integer: Network, steps: int, *, norm: Literal["non
     network: Network = lower(graph, SNN)
     state = integer.state_dict()
     network.load_state_dict({k: state[k] for k in network.state_dict()})
-    levels = {
-        n: v.op.site.levels
-        for n, v in integer.graph.nodes.items()
-        if isinstance(v.op, Firing) and v.op.site is not None
-    }
+    levels = {name: site.levels for name, site in sites_of(integer.graph).items()}
     for name, module in network.named_modules():
         if isinstance(module, SpikeSite):
             module.step.mul_(levels[name])

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from events.bounds import EXACT, fractional_bits
 from graph.graph import Node
 from graph.lower import Network, observe
-from graph.ops import Conv, Firing, Norm, Param, Scaled
+from graph.ops import Affine, Conv, Firing, Input, Norm, Op, Param, Scaled
 from layers import quantise
 from layers.site import ThresholdSite
+from layers.weighted import Affine as AffineLayer
 
 LIMIT = EXACT
 
@@ -39,7 +40,9 @@ def snap(module: Network, bits: int) -> Network:
     for name, node in module.graph.nodes.items():
         op = node.op
         if isinstance(op, Norm):
-            raise ValueError(f"'{name}' is a norm that could not be folded, so the network has no dyadic form")
+            raise ValueError(f"'{name}' is a norm of live statistics, so the network has no dyadic form")
+        if isinstance(op, Affine):
+            _snap_affine(module.get_submodule(node.weights), module.graph[node.args[0]].op, bits)
         if op.weighted:
             layer = _weighted(module, node)
             layer.weight.copy_(to_grid(layer.weight, bits))
@@ -52,6 +55,14 @@ def snap(module: Network, bits: int) -> Network:
         elif isinstance(op, Firing) and op.site is not None:
             _snap_site(name, module.get_submodule(name), bits)
     return module
+
+
+def _snap_affine(layer: nn.Module, source: Op, bits: int) -> None:
+    """Its value is rounded as well; a norm of an input to the input's grid, since a weighted op may read it."""
+    assert isinstance(layer, AffineLayer)
+    layer.scale.copy_(to_grid(layer.scale, bits))
+    layer.shift.copy_(to_grid(layer.shift, bits))
+    layer.grain.fill_(2.0 ** -(source.grid if isinstance(source, Input) and source.grid else bits))
 
 
 def _snap_site(name: str, site: nn.Module, bits: int) -> None:

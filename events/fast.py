@@ -1,7 +1,8 @@
 """Executes a deployed network on a video in torch, and computes only where something changed. For users: it is quick.
 
 Every value keeps where it differs from the frame before: a box of a map [1, C, H, W], rows of tokens [1, N, C], or all
-or nothing of anything else. A node whose inputs are as they were keeps its value. Of the others
+or nothing of anything else; in a window of frames, where any of them differs (`events.stream` says what precedes what).
+A node whose inputs are as they were keeps its value. Of the others
 
     a convolution     computes the box of its output that the changed box reaches
     a linear layer    computes the rows that changed
@@ -9,188 +10,172 @@ or nothing of anything else. A node whose inputs are as they were keeps its valu
     everything else   is computed as a whole
 
 and what comes out is compared with what was, so that a change that no threshold notices ends there (but not where most
-places changed lately: there, looking costs more than it finds). On the dyadic grid sums are exact in any order, so the
-bits of a part are those of the whole; `tests/events/test_fast_stream.py` holds it to the numpy stream and to the
-network that forgets.
+places changed lately, and not a sum, which hardly ever stays as it was: looking would cost more than it finds). A part
+is written into the last value's memory, unless another value looks at that too. On the dyadic grid sums are exact in
+any order, so the bits of a part are those of the whole; `tests/events/test_fast_stream.py` holds it to the numpy stream
+and to the network that forgets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from events.bounds import LARGEST, require_bounds
-from events.box import Box, around, reached, read_by
+from events.box import Box, reached, read_by
+from events.places import Places, Value, compared, differences, part_of, places_of, put, share, together, within
+from events.plan import Plan, plan_of
 from graph.graph import Node
-from graph.infer import infer, window
 from graph.lower import Network
-from graph.ops import Act, Add, Conv, Gate, Input, Linear, Mul, Output, Scale, Score
-from graph.passes import takes_changes
-from graph.values import Clock
+from graph.ops import Conv, Input, Output
+from graph.passes import parts_of
 
-DENSE = 0.5  # where more of the places changed, the whole is quicker
 BUSY, PATIENCE = 0.5, 8  # a value that changed in more of its places is not compared for so many frames
-PER_PLACE = (Act, Gate, Score, Add, Mul, Scale)
-EXACT = ("relu", "identity", "hard")  # the bits of other functions depend on where in memory their input lies
-Places = Box | Tensor  # of a map; or of tokens, their indices
 
-
-@dataclass(frozen=True)
-class Value:
-    """``places``: where it differs from a frame ago; None: anywhere, if ``changed``."""
-
-    now: Tensor
-    changed: bool
-    places: Places | None = None
-
-
-def share(places: Places, x: Tensor) -> float:
-    """Of the places of [1, C, H, W] or [1, N, C]."""
-    return places.area / (x.shape[2] * x.shape[3]) if isinstance(places, Box) else len(places) / x.shape[1]
-
-
-def differences(now: Tensor, last: Tensor) -> Tensor:
-    """1 where they differ, else 0, as floats: a bool in between takes several times as long."""
-    return torch.ne(now, last, out=torch.empty_like(now))
-
-
-def places_of(differs: Tensor) -> tuple[bool, Places | None]:
-    """(whether anything differs, where), of a map or of tokens."""
-    if differs.ndim == 4:
-        box = around(differs)
-        return box is not None, box
-    if differs.ndim == 3:
-        rows = differs.amax(2)[0].nonzero()[:, 0]
-        return len(rows) > 0, rows
-    return bool(differs.amax()), None
-
-
-def compared(now: Tensor, last: Tensor | None) -> Value:
-    if last is None or last.shape != now.shape:
-        return Value(now, True)
-    changed, places = places_of(differences(now, last))
-    return Value(now, True, places) if changed else Value(last, False)
+Seen = Callable[[Mapping[str, Value]], None]
 
 
 class FastStream:
-    """``step`` once a frame. ``computed``: share of each node's places that was computed in the last frame."""
+    """``step`` once a window of frames: one, unless the network looks at several. ``computed``: share of each node's
+    places that was computed in the last step (in its last frame). ``seen``: is given every frame's values
+    (and every window's, where there are such), whose memory the next frame may write into."""
 
-    def __init__(self, network: Network, deadband: int = 0) -> None:
+    def __init__(self, network: Network, deadband: int = 0, seen: Seen | None = None) -> None:
         graph = network.graph
-        if graph.steps > 1 or window(graph) > 1:
-            raise ValueError(f"'{graph.name}' needs {graph.steps} steps of {window(graph)} frames, expected 1 of 1")
+        if graph.steps > 1:
+            raise ValueError(f"'{graph.name}' has {graph.steps} steps, expected one")
         require_bounds(graph, {name: x.cpu().numpy() for name, x in network.state_dict().items()}, LARGEST)
         self.network, self.graph, self.deadband = network.eval(), graph, deadband
-        self.values = infer(graph)
-        self.static = {n for n, v in self.values.items() if v.clock == Clock.STATIC}
+        self.plans, self.parts, self.seen = plan_of(network), parts_of(graph), seen
         self.last: dict[str, Tensor] = {}
+        self.windows: dict[str, Tensor] = {}
         self.computed: dict[str, float] = {}
         self.rest: dict[str, int] = {}
+        self.weights: dict[str, Tensor] = {}
+        handed_on = [a for n in graph.nodes.values() if isinstance(n.op, Output) for a in n.args]
+        self.shared = {*graph.outputs.values(), *handed_on, *(self.parts.read if self.parts.frames > 1 else ())}
 
     def forget(self) -> None:
         """The next frame is a key frame."""
-        self.last, self.rest = {}, {}
+        self.last, self.windows, self.rest = {}, {}, {}
 
     @torch.no_grad()
     def step(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One frame [1, ...] of each input."""
-        self.computed, values = {}, dict[str, Value]()
-        for name, node in self.graph.nodes.items():
-            if isinstance(node.op, Input):
-                values[name] = compared(self._seen(node.op, name, inputs[name]), self.last.get(name))
-            else:
-                values[name] = self._value(node, [values[a] for a in self.network.arguments(node)])
-        self.last = {name: value.now for name, value in values.items()}
-        return {name: values[value].now for name, value in self.graph.outputs.items()}
+        """A window [W, ...] of each input: a frame, unless the network looks at several."""
+        self.parts.check({name: len(x) for name, x in inputs.items()})
+        self.computed, frames = {}, list[dict[str, Tensor]]()
+        for k in range(self.parts.frames):
+            self.last = self._run(self.parts.each, {n: Value(x[k : k + 1], True) for n, x in inputs.items()}, self.last)
+            frames.append(self.last)
+        if self.parts.frames > 1:
+            read = {n: compared(self._joined(n, [f[n] for f in frames]), self.windows.get(n)) for n in self.parts.read}
+            self.windows = self._run(self.parts.window, read, self.windows)
+        now = self.last | self.windows
+        return {name: now[value] for name, value in self.graph.outputs.items()}
 
-    def _seen(self, op: Input, name: str, x: Tensor) -> Tensor:
+    def _joined(self, name: str, frames: list[Tensor]) -> Tensor:
+        return frames[-1] if name in self.parts.static else torch.cat(frames)
+
+    def _run(self, names: tuple[str, ...], given: dict[str, Value], last: dict[str, Tensor]) -> dict[str, Tensor]:
+        values = dict(given)
+        for name in names:
+            plan = self.plans[name]
+            if isinstance(plan.node.op, Input):
+                x = self._arrived(plan.node.op, name, given[name].now, last.get(name))
+                values[name] = compared(x, last.get(name))
+            else:
+                values[name] = self._value(plan, [values[a] for a in plan.args], last.get(name))
+        if self.seen is not None:
+            self.seen(values)
+        return {name: value.now for name, value in values.items()}
+
+    def _arrived(self, op: Input, name: str, x: Tensor, last: Tensor | None) -> Tensor:
         if op.grid and (size := float(x.abs().amax())) > LARGEST:
             raise ValueError(f"input '{name}' holds {size:.3g}, expected at most {LARGEST} in size")
-        last = self.last.get(name)
         if last is None or not self.deadband:
-            return x
+            return x.clone()  # the caller may write the next frame into the same memory
         return torch.where((x - last).abs() < self.deadband * 2.0**-op.grid, last, x)
 
-    def _value(self, node: Node, args: list[Value]) -> Value:
-        last = self.last.get(node.name)
-        if isinstance(node.op, Output):
+    def _value(self, plan: Plan, args: list[Value], last: Tensor | None) -> Value:
+        name = plan.node.name
+        if isinstance(plan.node.op, Output):
             return args[0]
-        if last is not None and (node.name in self.static or not any(a.changed for a in args)):
+        if last is not None and (name in self.parts.static or not any(a.changed for a in args)):
             return Value(last, False)
-        if last is not None and (places := self._places(node, args)) is not None:
-            self.computed[node.name] = part = share(places, last)
-            if part <= DENSE:
-                return self._at(node, args, places, last)
-        self.computed[node.name] = 1.0
-        now = self.network.compute(node, [a.now for a in args])
-        if self.rest.get(node.name, 0):
-            self.rest[node.name] -= 1
+        places = None if last is None else self._places(plan, args)
+        if last is not None and places is not None:
+            self.computed[name] = part = share(places, last)
+            if part <= plan.dense:
+                return self._at(plan, args, places, last)
+        self.computed[name] = 1.0
+        now = plan.compute([a.now for a in args])
+        self._note_shared(plan, args, now)
+        if not plan.looked_at:
+            return Value(now, True, places)
+        if self.rest.get(name, 0):
+            self.rest[name] -= 1
             return Value(now, True)
         value = compared(now, last)
         if last is not None and value.changed and (value.places is None or share(value.places, now) > BUSY):
-            self.rest[node.name] = PATIENCE
+            self.rest[name] = PATIENCE
         return value
 
-    # ---- only some places -------------------------------------------------------------------------------------------
-    def _places(self, node: Node, args: list[Value]) -> Places | None:
-        """Where to compute; None: everywhere."""
-        op = node.op
-        if op.weighted:
-            # Sums of numbers off the grid have other bits in another order.
-            exact = takes_changes(self.graph, node, self.values)
-            places = args[0].places if exact else None
-            if isinstance(op, Conv):
-                return reached(op, places, node.shape) if isinstance(places, Box) else None
-            return places if isinstance(op, Linear) and len(node.shape) == 2 else None
-        site = getattr(op, "site", None)
-        if not isinstance(op, PER_PLACE) or (site is None and getattr(op, "fn", "relu") not in EXACT):
-            return None
-        if len(node.shape) not in (2, 3) or (site is not None and (site.axis == 0) != (len(node.shape) == 3)):
-            return None  # channels are not where a place's are
-        return self._together(node, args)
+    def _note_shared(self, plan: Plan, args: list[Value], now: Tensor) -> None:
+        """A view lies in the memory of what it is a view of."""
+        memory = now.untyped_storage().data_ptr()
+        for name, arg in zip(plan.args, args, strict=True):
+            if arg.now.untyped_storage().data_ptr() == memory:
+                self.shared |= {name, plan.node.name}
 
-    def _together(self, node: Node, args: list[Value]) -> Places | None:
-        together: Places | None = None
+    # ---- only some places -------------------------------------------------------------------------------------------
+    def _places(self, plan: Plan, args: list[Value]) -> Places | None:
+        """Where to compute; None: everywhere."""
+        if plan.part == "box":
+            assert isinstance(plan.node.op, Conv)
+            places = args[0].places
+            return reached(plan.node.op, places, plan.node.shape) if isinstance(places, Box) else None
+        if plan.part == "rows":
+            return args[0].places
+        return self._together(plan, args) if plan.part else None
+
+    def _together(self, plan: Plan, args: list[Value]) -> Places | None:
+        places: Places | None = None
         for arg in args:
             if not arg.changed:
                 continue
-            if arg.places is None or tuple(arg.now.shape[1:]) != node.shape:
+            if arg.places is None or tuple(arg.now.shape[1:]) != plan.node.shape:
                 return None
-            if isinstance(arg.places, Box):
-                together = arg.places | together if isinstance(together, Box) else arg.places
-            else:
-                together = torch.cat([arg.places, together]).unique() if isinstance(together, Tensor) else arg.places
-        return together
+            places = together(arg.places, places)
+        return places
 
-    def _at(self, node: Node, args: list[Value], places: Places, last: Tensor) -> Value:
-        """A copy of the last value with the places computed; where it then differs is looked for in these alone."""
-        if isinstance(places, Box):
-            made = self._conv(node, args[0].now, places) if isinstance(node.op, Conv) else self._box(node, args, places)
-            inner = around(differences(made, places.of(last)))
-            if inner is None:
+    def _at(self, plan: Plan, args: list[Value], places: Places, last: Tensor) -> Value:
+        """The last value with the places computed; where it then differs is looked for in these alone."""
+        made, differs = self._part(plan, args, places), places
+        if plan.looked_at:
+            changed, inside = places_of(differences(made, part_of(last, places)))
+            if not changed or inside is None:
                 return Value(last, False)
-            now = last.clone()
-            places.of(now).copy_(made)
-            return Value(now, True, inner.moved(places.top, places.left))
-        rows = [a.now[:, places] if a.now.shape[1] == last.shape[1] else a.now for a in args]
-        made = self.network.compute(node, rows)
-        changed = differences(made, last[:, places]).amax(2)[0].nonzero()[:, 0]
-        if not len(changed):
-            return Value(last, False)
-        now = last.clone()
-        now[:, places] = made
-        return Value(now, True, places[changed])
+            differs = within(inside, places)
+        now = last.clone() if plan.node.name in self.shared else last
+        put(now, places, made)
+        return Value(now, True, differs)
 
-    def _box(self, node: Node, args: list[Value], box: Box) -> Tensor:
-        whole = node.shape
-        return self.network.compute(node, [box.of(a.now) if tuple(a.now.shape[1:]) == whole else a.now for a in args])
+    def _part(self, plan: Plan, args: list[Value], places: Places) -> Tensor:
+        node = plan.node
+        if isinstance(node.op, Conv):
+            assert isinstance(places, Box)
+            return self._conv(node, node.op, args[0].now, places)
+        whole = node.shape if isinstance(places, Box) else node.shape[:1]
+        return plan.compute(
+            [part_of(a.now, places) if tuple(a.now.shape[1:][: len(whole)]) == whole else a.now for a in args]
+        )
 
-    def _conv(self, node: Node, x: Tensor, box: Box) -> Tensor:
-        op, layer = node.op, self.network.part(node.name)
-        assert isinstance(op, Conv)
-        weight = layer.weight * self.network.unit(op.unit)
-        return F.conv2d(read_by(op, x, box), weight, layer.bias, op.stride, 0, op.dilation, op.groups)
+    def _conv(self, node: Node, op: Conv, x: Tensor, box: Box) -> Tensor:
+        layer = self.network.part(node.name)
+        if node.name not in self.weights:
+            self.weights[node.name] = layer.weight * self.network.unit(op.unit)
+        shape = (op.stride, 0, op.dilation, op.groups)
+        return F.conv2d(read_by(op, x, box), self.weights[node.name], layer.bias, *shape)

@@ -7,51 +7,62 @@ What `events.fast` knows to be unchanged is not looked at again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from events.places import Value
+from graph import infer
 from graph.graph import Graph
-from graph.infer import Value
 from graph.values import Spike
 
 
 @dataclass
 class Driver:
-    """A layer's operand and how many synapses each of its elements drives; ``sent``: its last |n| x fan-out."""
+    """A layer, its operand, and how many synapses each of its elements drives; ``sent``: its last |n| x fan-out;
+    ``last``: a copy of its last counts, since the stream may write into them."""
 
+    layer: str
     operand: str
     reach: Tensor
     sent: float = 0.0
+    last: Tensor | None = None
 
 
 class Trace:
-    """``frame``: (adds framewise, adds as changes) of a frame, from values now and before."""
+    """``see``: a `FastStream` calls it every frame; ``taken``: (adds framewise, as changes) since it was asked."""
 
-    def __init__(self, graph: Graph, values: dict[str, Value]) -> None:
-        self.drivers = []
+    def __init__(self, graph: Graph, values: dict[str, infer.Value]) -> None:
+        self.drivers, self.whole, self.changes = list[Driver](), 0.0, 0.0
         for node in graph.nodes.values():
             if node.op.weighted and isinstance(values[node.args[0]].kind, Spike):
-                fan = node.op.fanout(*graph.inputs(node))
-                rows, columns = (torch.tensor(f, dtype=torch.float32) for f in (fan.rows, fan.columns))
-                local = len(fan.rows) > 1 or len(fan.columns) > 1
-                reach = rows[:, None] * columns if local else rows * columns
-                self.drivers.append(Driver(node.args[0], reach * fan.channels))
+                reach = torch.from_numpy(node.op.fanout(*graph.inputs(node)).reach())
+                self.drivers.append(Driver(node.name, node.args[0], reach))
 
-    def frame(self, now: dict[str, Tensor], before: dict[str, Tensor]) -> tuple[float, float]:
-        whole = changes = 0.0
+    def see(self, values: Mapping[str, Value]) -> None:
         for driver in self.drivers:
-            n, last = now[driver.operand], before.get(driver.operand)
-            if n is not last:
+            if driver.layer not in values:
+                continue
+            counts = values[driver.operand]
+            if counts.changed or driver.last is None:
+                n, last = counts.now, driver.last
                 driver.sent = float((n.abs() * driver.reach).sum(dtype=torch.float64))
-                changes += driver.sent if last is None else self._changed(driver, n - last, n)
-            whole += driver.sent
-        return whole, changes
+                self.changes += driver.sent if last is None else self._changed(driver, n - last)
+                driver.last = n.clone()
+            self.whole += driver.sent
 
-    def _changed(self, driver: Driver, change: Tensor, n: Tensor) -> float:
-        """A layer whose changes are more events than its counts begins anew."""
-        size = change.abs()
-        if float(size.sum()) > float(n.abs().sum()):
-            return driver.sent
-        return float((size * driver.reach).sum(dtype=torch.float64))
+    def forget(self) -> None:
+        """The next frame is a key frame."""
+        for driver in self.drivers:
+            driver.last = None
+
+    def taken(self) -> tuple[float, float]:
+        sums = self.whole, self.changes
+        self.whole = self.changes = 0.0
+        return sums
+
+    def _changed(self, driver: Driver, change: Tensor) -> float:
+        """A layer whose changes would add more than its counts begins anew."""
+        return min(driver.sent, float((change.abs() * driver.reach).sum(dtype=torch.float64)))

@@ -12,7 +12,7 @@ class Work:
     ``events``: unary events that came, sum |n_t - n_(t-1)|; ``changed``: counts, or elements of an input, that differ;
     ``adds``: weights that the events added; ``multiplies``: weights times a graded change, and products of two counts;
     ``computed``: elements that were computed again from values of now; ``anew``: it began again from zero, since that
-    took fewer events than the changes.
+    took fewer additions than the changes.
     """
 
     events: int = 0
@@ -21,3 +21,7 @@ class Work:
     multiplies: int = 0
     computed: int = 0
     anew: bool = False
+
+    def __add__(self, other: Work) -> Work:
+        sums = {name: getattr(self, name) + getattr(other, name) for name in vars(self)}
+        return Work(**sums | {"anew": self.anew or other.anew})

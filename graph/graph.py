@@ -23,8 +23,8 @@ RESERVED = frozenset(
     T_destination add_module apply arguments bfloat16 buffers call_super_init calls children code compile compute counts
     cpu cuda device dialect double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
     get_submodule graph half ipu kernels lent load load_state_dict modules mtia name named_buffers named_children
-    named_modules named_parameters parameters part predict register_backward_hook register_buffer register_forward_hook
-    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    named_modules named_parameters parameters part predict prepared register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ run save set_extra_state set_submodule
     share_memory share_sites state_dict stream task to to_empty train training type unit xpu zero_grad

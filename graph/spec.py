@@ -55,7 +55,7 @@ class BaseSpec:
     mixes them.
     ``frozen``: prefixes of names whose parameters do not train and whose norms keep their statistics.
     ``backbone``, ``audio``: names in ``graph.backbones``. ``widths``, ``depths``, ``audio_widths``: channels and blocks
-    of the stages of the networks named ``tiny`` and ``tiny_audio``. ``stem_stride``: of the backbone's first map.
+    of the stages of the networks named ``tiny`` and ``tiny_audio``. ``stem_stride``: of the first map of ``tiny``.
     ``audio_patch``, ``audio_depth``, ``audio_heads``: of an audio transformer (CED), whose width is ``audio_dim``.
     ``hidden``, ``heads``, ``points``: channels, attention heads, sampling points a head and level.
 
@@ -133,8 +133,13 @@ class BaseSpec:
         return replace(self, **papers)
 
     @property
+    def first_stride(self) -> int:
+        """Of the backbone's first map. The net ``tiny`` says its own; all published ones begin at a quarter."""
+        return self.stem_stride if self.backbone == "tiny" else 4
+
+    @property
     def strides(self) -> tuple[int, int, int, int]:
-        s = self.stem_stride
+        s = self.first_stride
         return (s, 2 * s, 4 * s, 8 * s)
 
     @property

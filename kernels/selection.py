@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +21,7 @@ from kernels import cpu_backend, cupy_backend
 log = logging.getLogger(__name__)
 
 VARIABLE = "SPIKEAVS_KERNELS"
+_PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
 BACKEND_OF = {"cpu": "cpu", "cuda": "cupy"}
 
 
@@ -40,8 +44,20 @@ def _missing_on_cuda() -> str | None:
 MISSING = {"cpu": lambda: cpu_backend.missing(), "cuda": _missing_on_cuda}
 
 
+@contextmanager
+def without_kernels() -> Iterator[None]:
+    """What is built meanwhile is torch's alone, and can leave for where our kernels are not."""
+    token = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(token)
+
+
 def wanted() -> str | None:
-    """What the variable asks for."""
+    """What the variable asks for, or whoever does without."""
+    if _PLAIN.get():
+        return "torch"
     backend = os.environ.get(VARIABLE)
     choices = ("torch", *BACKEND_OF.values())
     if backend is not None and backend not in choices:

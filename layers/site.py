@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from graph import ops
 from layers.neurons import Neurons
-from layers.weighted import norm
+from layers.weighted import norm, per_channel
 
 
 class SpikeSite(nn.Module):
@@ -57,13 +57,6 @@ class SpikeSite(nn.Module):
     def forward(self, x: Tensor, unit: Tensor | None = None) -> Tensor:
         x, norm, step = self.read(x, unit)
         return self.fire(x, step, norm)
-
-
-def per_channel(values: Tensor, rank: int, axis: int) -> Tensor:
-    """[..., C] against [B, C, H, W] (axis 0) or [B, ..., C] (axis -1)."""
-    if axis < 0:
-        return values
-    return values.reshape(*values.shape, *(1 for _ in range(rank - 2)))
 
 
 def compare(how: Callable[..., Tensor], x: Tensor, threshold: Tensor, into: Tensor) -> Tensor:

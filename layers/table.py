@@ -71,6 +71,7 @@ def shared(quantised: bool = True) -> Dialect:
             ops.Linear: Placed(weighted.linear),
             ops.Norm: weighted.norm,
             ops.LayerScale: weighted.LayerScale,
+            ops.Affine: weighted.Affine,
             ops.Drop: Placed(lambda op, place: weighted.Drop(op, place.steps if place.stepped else 1)),
             ops.Mask: lambda op: Call(views.masked, (op.threshold,)),
             ops.MatMul: lambda op: Call(views.matmul, (op.scale,) if op.scale != 1.0 else ()),

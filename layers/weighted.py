@@ -1,4 +1,4 @@
-"""Modules for ``Conv``, ``Linear``, ``Norm``, ``LayerScale``, ``Drop``."""
+"""Modules for ``Conv``, ``Linear``, ``Norm``, ``LayerScale``, ``Affine``, ``Drop``."""
 
 from __future__ import annotations
 
@@ -72,6 +72,13 @@ def linear(op: ops.Linear, place: Place) -> Linear:
     return layer
 
 
+def per_channel(values: Tensor, rank: int, axis: int) -> Tensor:
+    """[..., C] against [B, C, H, W] (axis 0) or [B, ..., C] (axis -1)."""
+    if axis < 0:
+        return values
+    return values.reshape(*values.shape, *(1 for _ in range(rank - 2)))
+
+
 class ChannelBatchNorm(nn.BatchNorm1d):
     """Batch norm over the last axis of [B, ..., C]; statistics over everything else."""
 
@@ -97,6 +104,24 @@ class LayerScale(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.gamma
+
+
+class Affine(nn.Module):
+    """A product, a sum, a rounding, each on its own: fused, the product's last bits would differ."""
+
+    grain: torch.Tensor
+
+    def __init__(self, op: ops.Affine) -> None:
+        super().__init__()
+        self.axis = op.axis
+        self.scale = nn.Parameter(torch.ones(op.channels))
+        self.shift = nn.Parameter(torch.zeros(op.channels))
+        self.register_buffer("grain", torch.tensor(ops.FINEST))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scale, shift = (per_channel(v, x.ndim, self.axis) for v in (self.scale, self.shift))
+        y = x * scale + shift
+        return (y / self.grain).round() * self.grain
 
 
 class Drop(nn.Module):

@@ -23,6 +23,7 @@ COUNTERS: dict[type[ops.Op], Callable[[Seen], Counts]] = {
     ops.Mask: elementwise.compare,
     ops.Norm: elementwise.norm,
     ops.LayerScale: elementwise.multiply,
+    ops.Affine: elementwise.affine,
     ops.Add: elementwise.add,
     ops.Mul: elementwise.multiply,
     ops.Reduce: elementwise.reduce,

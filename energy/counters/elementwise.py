@@ -1,7 +1,7 @@
 """Ops whose cost follows from shapes alone.
 
 Add 1 fadd (one operand is fetched); Mul, LayerScale 1 mul; Mask, Quantize 1 cmp (a shift and a truncation);
-batch norm that is left 1 fmac; layer and group norm, with live statistics: sum 1 fadd, centre 1 fadd,
+batch norm that is left, ``Affine``, 1 fmac; layer and group norm, with live statistics: sum 1 fadd, centre 1 fadd,
 square and add 1 fmac, scale 1 mul, affine 1 fmac, and per row of statistics 2 mul (the two means) and 1
 transcendental (reciprocal root). Bilinear upsampling 4 fmac an output. A window of k values: k - 1 compares
 or adds, and 1 mul for an average whose k is no power of two. Decode: T - 1 adds.
@@ -32,11 +32,15 @@ def compare(seen: Seen) -> Counts:
     return Counts(cmp=seen.elements)
 
 
+def affine(seen: Seen) -> Counts:
+    return Counts(fmac=seen.elements, weight_B=fetched(seen, seen.op.parameters()))
+
+
 def norm(seen: Seen) -> Counts:
     op, size = seen.op, seen.elements
-    weights = fetched(seen, op.parameters())
     if op.foldable:
-        return Counts(fmac=size, weight_B=weights)
+        return affine(seen)
+    weights = fetched(seen, op.parameters())
     row = op.channels if op.form == "layer" else seen.output[0].numel() // op.groups
     rows = size // row
     return Counts(fadd=2 * size, fmac=2 * size, mul=size + 2 * rows, transcendental=rows, weight_B=weights)

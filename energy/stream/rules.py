@@ -1,7 +1,7 @@
 """What each kind of op costs in a frame when only changes are sent (the rules are those of `events.stream`).
 
 * Weights on counts: |d n| additions a synapse; a synapse's accumulator stays, so there is no bias to add again. A layer
-  whose changes would take more events than its counts begins anew.
+  whose changes would add more than its counts begins anew.
 * Weights on an input's grid: a multiply and an addition a synapse of every element that changed; each element of the
   input is compared with the last one.
 * Product of counts: dA drives reads of B, and dB of A as it was; where that adds more than A driving B, that.
@@ -63,12 +63,10 @@ def synapses(change: Change) -> Counts:
     whole = count(seen)
     if not isinstance(spike, Spike):
         return _graded(change, difference, whole)
-    sizes = [x.abs().flatten(1).sum(1, dtype=torch.float64).reshape(change.samples, -1).sum(1) for x in
-             (difference, seen.inputs[0].float())]  # fmt: skip
-    anew = (sizes[0] > sizes[1]).cpu().numpy()
+    fed = spiking(seen, Operand(Tally(difference), spike))
+    anew = np.asarray(fed.ac_w) > whole.ac_w
     if change.fresh:
         anew[0] = True
-    fed = spiking(seen, Operand(Tally(difference), spike))
     reached = change.of_sample(change.reached((difference.ne(0).cpu().numpy(),)))
     shared = Counts(macs=seen.macs, elements=seen.length(0), skip_tests=seen.length(0))
     weights = Counts(weight_B=np.where(reached > 0, whole.weight_B, 0))

@@ -7,8 +7,9 @@ stand in one place, ``sites``, whatever scope runs them: a scope borrows them, s
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, fx, nn
 
 from graph.dialect import Call, Dialect
 from graph.graph import Graph, Node
-from graph.ops import Firing, Output, Scaled
+from graph.ops import Firing, Input, Output, Scaled
 from graph.passes.units import counts_of
 from graph.serial import loads
 from graph.task import STREAMS, Task
@@ -111,17 +112,23 @@ class Network(Scope):
 
     def compute(self, node: Node, args: list[Tensor]) -> Tensor:
         """A node's value from those of its ``arguments``; one node of ``forward``, bit for bit."""
-        if isinstance(node.op, Output):
-            return args[0]
+        return self.prepared(node)(args)
+
+    def prepared(self, node: Node) -> Callable[[list[Tensor]], Tensor]:
+        """``compute`` of one node, for who calls it often: its part is looked up, and its unit multiplied, once."""
+        if isinstance(node.op, Input | Output):
+            return itemgetter(0)
         part = self.part(node.name)
         if isinstance(part, nn.Parameter):
-            return part.unsqueeze(0)
+            return lambda args: part.unsqueeze(0)
         extra = {"unit": self.unit(node.op.unit)} if isinstance(node.op, Scaled) and node.op.unit != ONE else {}
         if isinstance(part, Call):
-            value = part.fn(*([args] if part.star else args), *part.args, **part.kwargs, **extra)
-        else:
-            value = part(*args, **extra, **node.op.keywords())
-        return value  # type: ignore[no-any-return]
+            kwargs = {**part.kwargs, **extra}
+            if part.star:
+                return lambda args: part.fn(args, *part.args, **kwargs)
+            return lambda args: part.fn(*args, *part.args, **kwargs)
+        kwargs = {**extra, **node.op.keywords()}
+        return lambda args: part(*args, **kwargs)
 
     # ---- what it says of itself -------------------------------------------------------------------------------------
     @torch.no_grad()

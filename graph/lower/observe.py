@@ -27,9 +27,17 @@ def last_readers(network: Network) -> dict[str, list[str]]:
 
 
 @torch.no_grad()
-def observe(network: Network, batch: Mapping[str, Tensor], see: See, *, training: bool = False) -> dict[str, Tensor]:
+def observe(
+    network: Network,
+    batch: Mapping[str, Tensor],
+    see: See,
+    *,
+    training: bool = False,
+    instead: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
     """Run a batch in eval mode, node by node, and report (node, inputs, value) of each as it is computed; -> outputs.
-    ``training``: in the mode that its parts are in instead.
+    ``training``: in the mode that its parts are in instead. ``instead``: by node, what others read of it in place of
+    its own value, which is still computed and reported.
 
     Sites that are lent a norm are run as the network runs them, and the norm is shown beside."""
     graph, values = network.graph, dict[str, Tensor]()
@@ -48,6 +56,8 @@ def observe(network: Network, batch: Mapping[str, Tensor], see: See, *, training
                 values[name] = network.compute(node, [values[a] for a in network.arguments(node)])
             if not isinstance(node.op, Output):
                 see(node, tuple(values[a] for a in node.args), values[name])
+            if instead and name in instead:
+                values[name] = instead[name]
             for done in last.get(name, ()):
                 del values[done]  # whoever saw it and wants it has kept it
     finally:

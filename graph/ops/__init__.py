@@ -24,12 +24,14 @@ from graph.ops.mask import Mask
 from graph.ops.products import Add, DeformSample, MatMul, Mul
 from graph.ops.scale import Scale
 from graph.ops.sources import Const, Input, Output, Param
-from graph.ops.weighted import Conv, LayerScale, Linear, Norm
+from graph.ops.weighted import FINEST, Affine, Conv, LayerScale, Linear, Norm
 
 __all__ = [
+    "FINEST",
     "REGISTRY",
     "Act",
     "Add",
+    "Affine",
     "Array",
     "Codebook",
     "Concat",

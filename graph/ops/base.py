@@ -42,6 +42,13 @@ class Fanout:
     columns: tuple[int, ...]
     channels: int
 
+    def reach(self) -> Array:
+        """Of every element: [H, W], or of all alike: [1]."""
+        rows, columns = np.array(self.rows, np.float32), np.array(self.columns, np.float32)
+        local = len(rows) > 1 or len(columns) > 1
+        reach: Array = (rows[:, None] * columns if local else rows * columns) * self.channels
+        return reach
+
 
 @dataclass(frozen=True)
 class Part:
@@ -64,7 +71,8 @@ class Op:
     steps, so its meaning is told ``steps``; ``linear_in``: the arguments in which it is linear,
     the others held; ``elementwise``: an element of its value reads the elements at its own place alone, broadcast;
     ``reason``: why its multiplies are left when no counts drive them; ``buffers``: those of its
-    ``tables`` that no gradient learns; ``abstract``: never a node.
+    ``tables`` that no gradient learns; ``foldable``: at inference it is a x + c, with one a and c per channel of its
+    ``axis``; ``abstract``: never a node.
     """
 
     events_on: ClassVar[tuple[int, ...]] = ()
@@ -100,6 +108,10 @@ class Op:
     @property
     def chooses(self) -> bool:
         """Which elements of its inputs it moves depends on their values (a maximum)."""
+        return False
+
+    @property
+    def foldable(self) -> bool:
         return False
 
     @property

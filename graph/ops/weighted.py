@@ -1,4 +1,4 @@
-"""Ops with a weight per synapse: ``Conv``, ``Linear``; and the affine ops ``Norm``, ``LayerScale``."""
+"""Ops with a weight per synapse: ``Conv``, ``Linear``; and the affine ops ``Norm``, ``LayerScale``, ``Affine``."""
 
 from __future__ import annotations
 
@@ -198,8 +198,13 @@ class LayerScale(Op):
     """y = gamma x, one gamma per channel of the last axis."""
 
     elementwise: ClassVar[bool] = True
+    axis: ClassVar[int] = -1
     channels: int
     init_value: float = 1e-4
+
+    @property
+    def foldable(self) -> bool:
+        return True
 
     def multiplies(self, out: Shape, *inputs: Shape) -> int:
         return size(out)
@@ -209,3 +214,32 @@ class LayerScale(Op):
 
     def meaning(self, *inputs: Array, **tables: Any) -> Array:
         return inputs[0] * tables["gamma"]
+
+
+FINEST = 2.0**-40  # a grain that changes nothing that fp32 could add to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affine(Op):
+    """y = scale x + shift, per channel of ``axis`` (0 of [C, H, W], -1 of [N, C]), rounded to multiples of ``grain``, a
+    power of two: a norm that folds nowhere, as it stands in a network for inference. A product, a sum, a rounding, one
+    after the other, so every machine finds the same bits."""
+
+    elementwise: ClassVar[bool] = True
+    reason: ClassVar[str] = "norm that cannot be folded"
+    buffers: ClassVar[tuple[str, ...]] = ("grain",)
+    channels: int
+    axis: int = 0
+
+    def multiplies(self, out: Shape, *inputs: Shape) -> int:
+        return size(out)
+
+    def tables(self) -> Mapping[str, Shape]:
+        return {"scale": (self.channels,), "shift": (self.channels,), "grain": ()}
+
+    def meaning(self, *inputs: Array, **tables: Any) -> Array:
+        (x,) = inputs
+        across = [-1, *(1 for _ in x.shape[2:])] if self.axis == 0 else [-1]
+        y: Array = x * tables["scale"].reshape(across) + tables["shift"].reshape(across)
+        grain = np.float32(tables["grain"])
+        return np.asarray(np.round(y / grain) * grain, np.float32)

@@ -1,8 +1,9 @@
 """``fold``: where each batch norm and each step goes at inference. Structure only; ``convert/fold.py`` moves numbers.
 
-A norm moves into the *preceding* Conv or Linear when that feeds nothing else and shares its weights with nobody; else
-into the thresholds of the neurons it feeds, when it feeds nothing but neurons; else it stays, and is charged. A learnt
-step moves into the weights behind its site. Dropout disappears.
+A norm (or a layer scale: what is a x + c per channel) moves into the *preceding* Conv or Linear when that feeds nothing
+else and shares its weights with nobody; else into the thresholds of the neurons it feeds, when it feeds nothing but
+neurons; else it stays as an ``Affine``, and is charged. A learnt step moves into the weights behind its site. Dropout
+disappears.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from graph.graph import Graph, empty_like
 from graph.infer import infer
-from graph.ops import Drop, Expand, Firing, Norm, Output
+from graph.ops import Affine, Drop, Expand, Firing, LayerScale, Norm, Output
 from graph.passes.units import bare, with_units
 from graph.values import Spike
 
@@ -48,7 +49,7 @@ def plan(graph: Graph) -> Folding:
     into_weights: dict[str, str] = {}
     into_sites: dict[str, str] = {}
     for name, node in graph.nodes.items():
-        if not isinstance(node.op, Norm) or not node.op.foldable:
+        if not node.op.foldable:
             continue
         before = graph[node.args[0]]
         if before.op.weighted and readers[before.name] == [name] and users[before.weights] == 1:
@@ -76,6 +77,8 @@ def fold(graph: Graph) -> tuple[Graph, Folding]:
             alias[name] = alias[node.args[0]]
             continue
         op = node.op
+        if isinstance(op, Norm | LayerScale) and op.foldable:
+            op = Affine(channels=op.channels, axis=op.axis)
         if name in widened:
             op = replace(op, bias=True)  # type: ignore[call-arg]
         if isinstance(op, Firing) and op.site is not None:

@@ -53,7 +53,7 @@ def semantic(g: Graph, classes: str, logits: str, spec: AV2TSSpec) -> tuple[str,
     """
     total = spec.queries
     shares = g("class_shares", Score(), classes)  # always a softmax: a rectified share that dies never comes back
-    up = g("masks_up", Upsample(factor=spec.stem_stride), logits)
+    up = g("masks_up", Upsample(factor=spec.first_stride), logits)
     size = (("h", spec.image), ("w", spec.image))
     seen = g("mask_shares", Gate(fn=spec.gate, axis=0), up)
     flat = g("mask_shares_flat", View(pattern="q h w -> q (h w)"), seen)

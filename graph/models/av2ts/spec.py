@@ -77,10 +77,14 @@ TINY = AV2TSSpec.small(
     decoder_layers=4,
     decoder_ffn=96,
 )
+MICRO = replace(
+    TINY, image=32, widths=(4, 6, 8, 10), hidden=8, audio_dim=8, encoder_ffn=16, decoder_layers=2, decoder_ffn=16
+)
 AV2TS_SPECS: dict[str, AV2TSSpec] = {
     "full": FULL,
     "maskiges": MASKIGES,
     "r50": R50,
     "r50_maskiges": R50_MASKIGES,
     "tiny": TINY,
+    "micro": MICRO,
 }

@@ -30,7 +30,7 @@ def decoder(g: Graph, features: list[str], audios: list[str], spec: EtavsSpec) -
             x = g(f"layer.{i}", Conv(cin=spec.hidden, cout=spec.hidden, kernel=(3, 3), padding=1), x)
             x = hidden_norm(g, f"norm.{i}", x, spec, axis=0)
             feature = act(g, f"act.{i}", x, spec, axis=0, fn="relu")
-        return conv_of_upsampled(g, "mask", feature, spec.classes, spec.stem_stride), feature
+        return conv_of_upsampled(g, "mask", feature, spec.classes, spec.first_stride), feature
 
 
 def resized(g: Graph, name: str, x: str, size: tuple[int, ...]) -> str:

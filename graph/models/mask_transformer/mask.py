@@ -59,7 +59,7 @@ def mlp(g: Graph, maps: str, spec: Spec) -> str:
 def fc(g: Graph, x: str, spec: Spec) -> str:
     """Conv3x3, upsample, Conv3x3, ReLU, Conv1x1; the upsampling last where the spec says so."""
     wide, narrow = spec.fc
-    stride = spec.stem_stride
+    stride = spec.first_stride
 
     def conv3(name: str, x: str, cout: int) -> str:
         return g(name, Conv(cin=g[x].shape[0], cout=cout, kernel=(3, 3), padding=1, bias=True), x)

@@ -85,6 +85,9 @@ TINY = Spec.small(
 SPECS: dict[str, Spec] = {
     "full": FULL,
     "tiny": TINY,
+    "small": replace(
+        TINY, image=96, backbone="tf_efficientnet_lite0", audio_widths=(16, 32, 64, 64), audio_dim=64
+    ),  # photographs
     "released": replace(FULL, hidden_norms=True, mask_mlp_norms="hidden", gate_norm=True, joint_critic=True),
     "micro": replace(TINY, image=32, widths=(4, 6, 8, 10), hidden=8),
 }

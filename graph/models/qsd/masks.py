@@ -59,7 +59,7 @@ def masks(g: Graph, queries: str, feature: str, spec: QsdSpec) -> str:
     total = g("mask_rows", MatMul(inner=spec.sources, scale=_back(spec.sources, spec)), scores, drawn)
     total = g("mask_biased", Add(), total, g("mask_bias", Param(dims=(spec.classes, 1), init="zeros")))
     total = g("mask_map", View(pattern="c (h w) -> c h w", sizes=(("h", height), ("w", width))), total)
-    return g("mask_up", Upsample(factor=spec.stem_stride), total)
+    return g("mask_up", Upsample(factor=spec.first_stride), total)
 
 
 def _back(size: int, spec: QsdSpec) -> float:
