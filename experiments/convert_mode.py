@@ -6,8 +6,6 @@ it with the quantised ANN bit by bit. What is scored, priced and reported is the
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,16 @@ from typing import Any
 import torch
 
 from ann import QANN
+from avs.losses.distil import logits_loss
 from avs.split import Split
 from common.files import write_whole
-from convert.calibrate import calibrate
-from convert.compare import layer_distance
+from convert.calibrate import calibrate, calibrate_best
 from convert.exactness import check
 from convert.export import deployed_files
 from convert.fidelity import Fidelity, Limits, fidelity
 from convert.fold import fold_network
 from convert.rate import rate_network
+from convert.settled import signed
 from convert.snap import snap
 from convert.widths import narrow, widest
 from experiments.binding import TRAINED, digests
@@ -33,14 +32,17 @@ from experiments.device import moved, placed
 from experiments.errors import UserError
 from experiments.evaluate import score
 from experiments.frames import first_frames
+from experiments.layer_report import layer_figure, layer_table
+from experiments.level_search import fewer_levels
 from experiments.modes.convert import ConvertSettings
-from experiments.network import DEPLOYED, for_inference, load_run, load_shared, network
+from experiments.network import DEPLOYED, for_inference, load_run, load_shared, load_started, network, settings_of
 from experiments.run_folder import write_json
 from experiments.train_mode import Trained, facts, open_run, scores, start, train_network
 from experiments.training import processes
 from experiments.training.replay import replay
 from graph.graph import Graph
-from graph.lower import Network, lower, where
+from graph.infer import window
+from graph.lower import Network, lower, observe, where
 
 CURVE_CLIPS = 40
 
@@ -70,11 +72,14 @@ def exactness(
 
     On the CPU always: sums on the grid are exact in any order, but a GPU may convolve by Winograd's method, whose
     thirds are on no grid."""
+    if not reason and not settings.exact.frames:
+        reason = "exact.frames is 0, so that no frame was executed from events"
     if reason:
         return {"exact": False, "max_abs_difference": None, "why_not_exact": reason}
     reference = lower(deployed.graph, QANN)
     reference.load_state_dict(deployed.state_dict())
-    frames = first_frames(split(settings.data, "val"), settings.exact.frames)
+    val = split(settings.data, "val")
+    frames = first_frames(val, settings.exact.frames, window(deployed.graph))
     run = check(reference, folder / DEPLOYED, frames, settings.seed)
     limits = settings.exact
     reasons = [
@@ -86,8 +91,16 @@ def exactness(
         "exact": not why,
         "max_abs_difference": run.max_abs_difference,
         "event_runner": asdict(run),
+        **_settled(reference, settings, folder),
         **({"why_not_exact": why} if why else {}),
     }
+
+
+def _settled(reference: Network, settings: ConvertSettings, folder: Path) -> dict[str, Any]:
+    if not settings.exact.settle:
+        return {}
+    frames = first_frames(split(settings.data, "val"), settings.exact.settle, window(reference.graph))
+    return {"settled": asdict(signed(reference, folder / DEPLOYED, frames, settings.neuron.levels))}
 
 
 def curve(ann: Graph, spiking: Network, settings: ConvertSettings, clips: Split) -> list[dict[str, float]]:
@@ -101,12 +114,25 @@ def curve(ann: Graph, spiking: Network, settings: ConvertSettings, clips: Split)
     return found
 
 
-def write_distance(folder: Path, rows: list[tuple[str, float]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["layer", "relative_distance"])
-    writer.writerows((name, f"{distance:.6f}") for name, distance in rows)
-    write_whole(folder / "layers.csv", text.getvalue())
+def _require_spiking(name: str) -> None:
+    if settings_of(name).mode == "ann":
+        raise UserError(
+            f"--init '{name}' is a run of mode 'ann', expected a spiking one, whose steps are trained on from"
+        )
+
+
+def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], percentile: float) -> None:
+    if percentile:
+        calibrate(ann, spiking, frames, percentile)
+        return
+    with torch.no_grad():
+        wanted = ann(**frames)["mask"]
+
+    def far(network: Network) -> float:
+        return float(logits_loss(observe(network, frames, lambda *seen: None)["mask"], wanted))
+
+    best = calibrate_best(ann, spiking, frames, far)
+    print(f"calibrate.percentile 0: {best:g} brings the masks nearest to the ANN's")
 
 
 def convert(settings: ConvertSettings) -> None:
@@ -123,17 +149,25 @@ def convert(settings: ConvertSettings) -> None:
         )
     require_data(settings.data)
     spiking = network(settings, mask_channels(settings.data), settings.seed)
+    if settings.init:
+        _require_spiking(settings.init)
+        load_started(spiking, settings.init)
     fabric = start(settings, spiking)
     folder, device = open_run(settings), fabric.device
-    load_shared(spiking, source.module.state_dict(), settings.source)
-    train_clips, test = split(settings.data, "train"), split(settings.data, "test")
-    frames = moved(first_frames(train_clips, settings.calibrate.frames), device)
-    calibrate(placed(source.module, device), spiking, frames, settings.calibrate.percentile)
+    test = split(settings.data, "test")
+    if not settings.init:
+        load_shared(spiking, source.module.state_dict(), settings.source)
+        some = first_frames(split(settings.data, "train"), settings.calibrate.frames, window(spiking.graph))
+        frames = moved(some, device)
+        _calibrate(placed(source.module, device), placed(spiking, device), frames, settings.calibrate.percentile)
     direct = score(placed(for_inference(spiking), device), test).miou
     trained = train_network(settings, folder, spiking, fabric, f"convert {folder.name}")
     # What follows is a small part of the work, and one process does it.
     if processes.leave():
-        _report(settings, folder, source.module, trained, {"miou_direct": direct})
+        more: dict[str, Any] = {"miou_direct": direct}
+        if settings.search.loss:
+            trained, more["search"] = fewer_levels(settings, trained, folder)
+        _report(settings, folder, source.module, trained, more)
 
 
 def _report(
@@ -150,8 +184,10 @@ def _report(
     stages = [trained, fold_network(trained), narrowed(trained, settings), deployed]
     for stage in stages:
         placed(stage, device)
-    frames = moved(first_frames(split(settings.data, "val"), settings.calibrate.frames), device)
-    write_distance(folder, layer_distance(placed(for_inference(ann), device), trained, frames))
+    frames = moved(first_frames(split(settings.data, "val"), settings.calibrate.frames, window(spiking.graph)), device)
+    layers = layer_table(placed(for_inference(ann), device), trained, frames)
+    write_whole(folder / "layers.csv", layers.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_whole(folder / "layers.png", layer_figure(layers))
     scored, as_trained = scores(settings, deployed), score(trained, test).miou
     kept = fidelity(stages, frames, lost=as_trained - scored["miou"])
     rates = curve(ann.graph.pruned(["mask"]), trained, settings, test)

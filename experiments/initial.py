@@ -10,9 +10,8 @@ from ann.pretrained import load_audio, load_image
 from ann.weight_files import read
 from experiments.errors import UserError
 from experiments.model import model_spec
-from experiments.network import load_shared
+from experiments.network import load_started
 from experiments.official import key_map, owners
-from experiments.run_folder import read_weights
 from experiments.settings import RunSettings
 from graph.lower import Network
 
@@ -35,7 +34,7 @@ def _described(settings: RunSettings) -> str:
 
 
 def _run(module: Network, settings: RunSettings) -> str:
-    load_shared(module, read_weights(Path(settings.init) / "model.safetensors"), settings.init)
+    load_started(module, settings.init)
     return ""
 
 

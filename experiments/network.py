@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from ann import ANN
 from avs import prepare
 from convert.fold import fold_network
+from convert.levels import with_levels
 from experiments.binding import check_bound
 from experiments.config_file import load
 from experiments.dataset import on_grid
@@ -48,6 +49,7 @@ STREAMS["film"] = _over_film
 def spikified(graph: Graph, neuron: NeuronSettings, spikes: SpikeSettings) -> Graph:
     spec = SpikeSpec(
         neuron=neuron.neuron,
+        neurons=tuple((name, replace(neuron.neuron, levels=d)) for name, d in spikes.levels_by_prefix.items()),
         steps=neuron.steps,
         norm=spikes.norm,
         residual=spikes.residual,
@@ -119,10 +121,26 @@ def run_folder(name: str) -> Path:
     return folder
 
 
-def load_run(name: str) -> Run:
+def load_started(module: Network, name: str) -> None:
+    """Fill a network from another run, finished or not; where that counts to more levels, its steps become coarser."""
+    folder = run_folder(name)
+    graph = _graph(folder / GRAPH, load((folder / "config.yaml").read_text()))
+    try:
+        state = with_levels(read_weights(folder / WEIGHTS), graph, module.graph)
+    except ValueError as error:
+        raise UserError(f"--init '{name}': {error}") from error
+    load_shared(module, state, name)
+
+
+def settings_of(name: str) -> RunSettings:
+    """Of a run whose files are those that it scored."""
     folder = run_folder(name)
     check_bound(folder)
-    settings = load((folder / "config.yaml").read_text())
+    return load((folder / "config.yaml").read_text())
+
+
+def load_run(name: str) -> Run:
+    folder, settings = run_folder(name), settings_of(name)
     module = _restored(folder, settings)
     if (folder / DEPLOYED).is_dir():
         deployed = _restored(folder / DEPLOYED, settings)

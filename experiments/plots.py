@@ -23,6 +23,7 @@ from graph.lower import Network, where
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 COLUMNS = ("frame", "what sounds", "ANN", "SNN", "SNN, silent one's sound", "the silent one")
 TINT = torch.tensor([0.0, 0.45, 0.70])[:, None, None]  # colour-blind safe blue
@@ -70,6 +71,13 @@ def rows_of(ann: Network, snn: Network, clips: Clips, count: int) -> list[list[T
     return rows
 
 
+def saved(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=75)
+    plt.close(figure)
+    return buffer.getvalue()
+
+
 def examples(ann_run: Path, snn_run: Path, path: Path, count: int = 4) -> None:
     ann, snn = load_run(str(ann_run)), load_run(str(snn_run))
     clips = split(ann.settings.data, "test")
@@ -84,7 +92,4 @@ def examples(ann_run: Path, snn_run: Path, path: Path, count: int = 4) -> None:
     for axis, title in zip(axes[0], COLUMNS, strict=True):
         axis.set_title(title, fontsize=9)
     figure.tight_layout()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=75)
-    plt.close(figure)
-    write_whole(path, buffer.getvalue())
+    write_whole(path, saved(figure))

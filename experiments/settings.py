@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from avs.augment.spec import AugmentSpec
-from avs.losses.spec import LossSpec
+from avs.losses.spec import DistilSpec, LossSpec
 from common.choices import check_choices
 from experiments.datasets import ChimesSettings, DataSettings
 from experiments.limits import GREATEST_SEED, within
@@ -99,12 +99,22 @@ class InformationSettings:
     """Mutual information between sounding pixels and sound, added to the loss with this weight. 0 leaves it out.
 
     ``level``: the output of the network that the pixels come from: mask_feature, or level_0 (finest), level_1, ...
+    ``permuted``: a placebo, the same term under the sounds of other frames.
     """
 
     estimator: str = "infonce"
     weight: float = within(0.0, least=0)
     level: str = "mask_feature"
     bank: int = within(256, least=256)
+    permuted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilSettings(DistilSpec):
+    """Following another run while training. ``teacher``: its folder; --mode convert follows --from unless one is named.
+    ``logits`` (Hinton et al., 2015), ``features`` (FitNets, Romero et al., ICLR 2015): weights, 0: not followed."""
+
+    teacher: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,16 +138,29 @@ class NeuronSettings(Neuron):
 @dataclass(frozen=True, kw_only=True)
 class SpikeSettings:
     """Where neurons stand: ``form`` spikify: see ``graph.passes.SpikeSpec`` (levels and steps come from ``neuron``);
-    released: only where MI-AVS's published network has them, which reads no other key of these."""
+    released: only where MI-AVS's published network has them, which reads no other key of these. ``levels``: another D
+    for the sites whose names begin so, the longest counts, for example head=2 head.fc=4 (names: --mode rates)."""
 
     form: Literal["spikify", "released"] = "spikify"
     norm: Literal["none", "batch"] = "none"
     residual: Literal["real", "spike"] = "real"
     score: Literal["count", "linear"] = "count"
     signed: bool = True
+    levels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_choices(self, "spikes")
+        _ = self.levels_by_prefix
+
+    @property
+    def levels_by_prefix(self) -> dict[str, int]:
+        found = {}
+        for text in self.levels:
+            prefix, equals, number = text.removeprefix("sites.").partition("=")
+            if not (prefix and equals and number.isdigit() and int(number) >= 1):
+                raise ValueError(f"spikes.levels: found '{text}', expected a site's name and a number, such as head=2")
+            found[prefix] = int(number)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +174,7 @@ class RunSettings:
     data: DataSettings = field(default_factory=ChimesSettings)
     loss: LossSpec = field(default_factory=LossSpec)
     information: InformationSettings = field(default_factory=InformationSettings)
+    distil: DistilSettings = field(default_factory=DistilSettings)
     augment: AugmentSpec = field(default_factory=AugmentSpec)
     train: TrainSettings = field(default_factory=TrainSettings)
     fabric: FabricSettings = field(default_factory=FabricSettings)
@@ -162,6 +186,11 @@ class RunSettings:
     run: str = ""
     resume: bool = False
     overwrite: bool = False
+
+    @property
+    def teacher(self) -> str:
+        """The run that is followed, if any is."""
+        return self.distil.teacher if self.distil.any else ""
 
 
 @dataclass(frozen=True, kw_only=True)

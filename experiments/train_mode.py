@@ -144,8 +144,7 @@ def scores(settings: RunSettings, module: Network) -> dict[str, Any]:
 
 def score_int8(settings: RunSettings, ann: Network) -> float:
     """Test mIoU of what int8 prices are paid for: the network in int8, its scales from training frames."""
-    length = window(ann.graph)
-    frames = first_frames(split(settings.data, "train"), length * max(1, INT8_FRAMES // length))
+    frames = first_frames(split(settings.data, "train"), INT8_FRAMES, window(ann.graph))
     narrow = int8(placed(deepcopy(ann), torch.device("cpu")), moved(frames, where(ann)))
     return score(narrow, split(settings.data, "test"), workers=settings.data.workers).miou
 

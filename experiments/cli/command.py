@@ -17,12 +17,12 @@ from experiments.cli.keys import DATA, Keys, dataset_of, keys_of
 from experiments.cli.words import options, single, split, unsplit
 from experiments.datasets import DATASETS
 from experiments.errors import INTERRUPTED, Stopped, UserError, unknown
-from experiments.modes import MODES, Mode, not_built, run
+from experiments.modes import MODES, Mode, run
 
 HELP = """usage: python main.py --mode MODE [--config FILE.yaml] [--key value ...]
 
 modes:
-{modes}{not_built}
+{modes}
 
 A config file holds the same keys as the command line, nested; the command line overrides it.
 Keys of a mode: python main.py --mode MODE [--data.dataset NAME] --help. Traceback of an error: --debug.
@@ -37,8 +37,6 @@ def _mode(given: dict[str, list[str]], files: list[Layer]) -> Mode:
     if not stated:
         raise UserError(f"--mode is missing, expected one of {', '.join(MODES)}; nearest: '--mode demo'")
     key, name = stated[-1]
-    if name in not_built():
-        raise UserError(f"{key} is '{name}', which is not built yet, expected one of {', '.join(MODES)}")
     if name not in MODES:
         raise unknown(key, name, MODES)
     return MODES[name]
@@ -81,8 +79,7 @@ def _help(words: Sequence[str]) -> str:
     if "mode" not in given and not files:
         width = max(map(len, MODES))
         modes = "\n".join(f"  {mode.name:<{width}}  {mode.summary}" for mode in MODES.values())
-        planned = f"\n  (not built yet: {', '.join(names)})" if (names := not_built()) else ""
-        return HELP.format(modes=modes, not_built=planned)
+        return HELP.format(modes=modes)
     return str(parser(_keys(_mode(given, files), given, files)).format_help())
 
 

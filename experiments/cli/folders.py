@@ -44,6 +44,18 @@ def _weights(settings: RunSettings) -> None:
         raise UserError(f"{key} is '{named}', which {what}, expected {expected}{near}")
 
 
+def _teacher(settings: RunSettings) -> None:
+    distil = settings.distil
+    if distil.any and not settings.teacher:
+        raise UserError("distil.teacher is missing, expected the run whose logits or features are to be followed")
+    if distil.teacher and not distil.any:
+        raise UserError(
+            f"distil.teacher is '{distil.teacher}', and distil.logits and distil.features are 0, expected one above 0"
+        )
+    if settings.teacher:
+        _source("distil.teacher", settings.teacher)
+
+
 def _target(settings: RunSettings) -> None:
     run = Path(settings.run)
     if settings.resume and settings.overwrite:
@@ -83,6 +95,7 @@ def folders(settings: Any) -> None:
         _source(mode.shown(mode.reads), run)
     if isinstance(settings, RunSettings):
         _weights(settings)
+        _teacher(settings)
         if not settings.replay:  # which writes nothing
             _target(settings)
     mode.check(settings)

@@ -9,7 +9,7 @@ from ann.known_weights import AUDIO_NAMES, IMAGE_NAMES
 from avs import information
 from avs.losses import spec as losses
 from experiments.datasets import DATASETS
-from experiments.errors import UserError, nearest
+from experiments.errors import UserError, nearest, unknown
 from experiments.model import model_spec
 from experiments.modes import MODES
 from experiments.official import key_map
@@ -39,6 +39,7 @@ def network(settings: RunSettings) -> None:
     _clips(settings, graph)
     _outputs(settings, graph)
     _form(settings)
+    _levels(settings, graph)
     _starts(settings, spec)
 
 
@@ -83,9 +84,29 @@ def _outputs(settings: RunSettings, graph: Graph) -> None:
     try:
         losses.check(settings.loss, shapes)
         if term.weight:
-            information.check(term.estimator, term.level, shapes)
+            information.check(term.estimator, term.level, shapes, term.permuted)
     except ValueError as error:
         raise UserError(f"{error} (model.name is '{settings.model.name}')") from error
+    for part in losses.NAMED:
+        weight = getattr(settings.loss, part)
+        if weight and not DATASETS[settings.data.dataset].named(settings.data):
+            known = [name for name, dataset in DATASETS.items() if dataset.named(dataset.settings())]
+            raise UserError(
+                f"loss.{part} is {weight}, but {settings.data.dataset} does not name what is seen and what sounds, "
+                f"expected 0, or one of {', '.join(known)}"
+            )
+
+
+def _levels(settings: RunSettings, graph: Graph) -> None:
+    """A prefix that no value has would change nothing, and say nothing."""
+    if not isinstance(settings, SpikingSettings):
+        return
+    for prefix in settings.spikes.levels_by_prefix:
+        if not any(f"{name}.".startswith(f"{prefix}.") for name in graph.nodes):
+            starts = {".".join(name.split(".")[: prefix.count(".") + 1]) for name in graph.nodes}
+            raise unknown("spikes.levels", prefix, sorted(starts))
+    if settings.spikes.levels and settings.neuron.kind != "ilif":
+        raise UserError(f"spikes.levels is given and neuron.kind is '{settings.neuron.kind}', binary, expected ilif")
 
 
 def _form(settings: RunSettings) -> None:

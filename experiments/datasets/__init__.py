@@ -7,8 +7,9 @@ from common.registry import Registry
 from experiments.datasets.avsbench import AVSBENCH, AvsbenchSettings
 from experiments.datasets.chimes import CHIMES, ChimesSettings
 from experiments.datasets.dataset import SPLITS, Dataset, DataSettings, Folder
+from experiments.datasets.stamps import STAMPS, StampsSettings
 
-DATASETS: Registry[Dataset[Any]] = Registry("dataset", CHIMES, AVSBENCH)
+DATASETS: Registry[Dataset[Any]] = Registry("dataset", CHIMES, AVSBENCH, STAMPS)
 
 
 def register(dataset: Dataset[Any]) -> None:
@@ -24,5 +25,6 @@ __all__ = [
     "DataSettings",
     "Dataset",
     "Folder",
+    "StampsSettings",
     "register",
 ]

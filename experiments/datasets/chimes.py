@@ -51,5 +51,6 @@ CHIMES = Dataset(
     channels=lambda data: data.classes + 1 if data.variant == "semantic" else 1,
     frames=lambda data: spec(data).length,
     side=lambda data: spec(data).size,
+    named=lambda data: data.classes,
     check=check,
 )

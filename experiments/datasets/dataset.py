@@ -39,10 +39,15 @@ Settings = TypeVar("Settings", bound=DataSettings)
 @dataclass(frozen=True, kw_only=True)
 class Folder:
     """What ``--mode data`` does with a dataset that lies in a folder. ``holds``: what the folder has in it. ``report``:
-    (folder, variant or "all", whether to build missing log-mels) prints what is there, and raises what is not."""
+    (folder, variant or "all", whether to build missing log-mels) prints what is there, and raises what is not.
+    ``fetch``: (folder, the user's packages) fills it, where that can be done; ``export``: (folder, new folder, variant,
+    clips, pixels of a side) writes clips as files; ``usual``: the folder, unless one is named."""
 
     holds: str
     report: Callable[[Path, str, bool], None]
+    fetch: Callable[[Path, Path | None], None] | None = None
+    export: Callable[[Path, Path, str, int, int], None] | None = None
+    usual: str = ""
 
 
 def _fine(data: DataSettings) -> None:
@@ -60,7 +65,8 @@ class Dataset(Generic[Settings]):
 
     ``usual``: clips of a split that are read unless the settings say how many; 0: all. ``grid``: pictures and log-mels
     are dyadic numbers. ``split``: (data, name, count, 0: all) -> clips. ``channels`` of the mask, ``frames`` of a clip
-    and pixels of its ``side`` (0: any, pictures are brought to what the model sees), by the settings of data.
+    and pixels of its ``side`` (0: any, pictures are brought to what the model sees), by the settings of data; classes
+    that are ``named`` where they are seen and heard (0: they are not).
 
     ``check`` refuses settings that cannot be, and looks at no file; ``whole``: (data, clips of each split) refuses,
     before anything is trained, files that are missing or broken. Both raise ``experiments.errors.UserError``.
@@ -75,6 +81,7 @@ class Dataset(Generic[Settings]):
     channels: Callable[[Settings], int]
     frames: Callable[[Settings], int]
     side: Callable[[Settings], int]
+    named: Callable[[Settings], int] = lambda data: 0
     check: Callable[[Settings], None] = _fine
     whole: Callable[[Settings, Mapping[str, int]], None] = _whole
     folder: Folder | None = None

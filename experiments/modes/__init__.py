@@ -13,22 +13,19 @@ from experiments.modes.convert import CONVERT
 from experiments.modes.data import DATA
 from experiments.modes.demo import DEMO
 from experiments.modes.energy import ENERGY
+from experiments.modes.export import EXPORT
 from experiments.modes.mode import Mode
 from experiments.modes.predict import PREDICT
 from experiments.modes.rates import RATES
+from experiments.modes.robust import ROBUST
 from experiments.modes.snn import SNN
 
-MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, ABLATE, PREDICT, DATA, DEMO)
-PLANNED = ("export",)
+MODES: Registry[Mode] = Registry("mode", ANN, SNN, CONVERT, ENERGY, RATES, ROBUST, ABLATE, PREDICT, EXPORT, DATA, DEMO)
 
 
 def register(mode: Mode) -> None:
     """For good; ``with MODES.including(mode):`` for a while."""
     MODES.add(mode)
-
-
-def not_built() -> list[str]:
-    return [name for name in PLANNED if name not in MODES]
 
 
 def run(settings: Any) -> None:
@@ -52,4 +49,4 @@ def run(settings: Any) -> None:
         raise UserError(f"{error}; SPIKEAVS_KERNELS=torch does without") from error
 
 
-__all__ = ["MODES", "PLANNED", "Mode", "not_built", "register", "run"]
+__all__ = ["MODES", "Mode", "register", "run"]

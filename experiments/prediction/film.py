@@ -14,6 +14,7 @@ from avs.video.read import Window
 from events.fast import FastStream
 from experiments.device import moved
 from graph.lower import Network
+from graph.passes import in_windows
 
 
 @torch.no_grad()
@@ -23,7 +24,12 @@ def over(
     stream, side = FastStream(network, deadband), network.graph["image"].shape[-1]
     samples = iter(()) if sound is None else iter([np.asarray(sound, np.float32)])
     window = Window(samples)
-    for number, picture in enumerate(frames):
-        heard = log_mel(torch.from_numpy(window.at(number / fps)))[:1]
-        inputs = network.task.prepared(torch.as_tensor(picture)[None], heard, side)
-        yield stream.step(moved(inputs, network.device))["mask"][0]
+
+    def prepared() -> Iterator[dict[str, Tensor]]:
+        for number, picture in enumerate(frames):
+            heard = log_mel(torch.from_numpy(window.at(number / fps)))[:1]
+            yield moved(network.task.prepared(torch.as_tensor(picture)[None], heard, side), network.device)
+
+    for part, count in in_windows(prepared(), stream.parts.frames):
+        masks = stream.step({name: torch.cat([frame[name] for frame in part]) for name in part[0]})["mask"]
+        yield from masks[:count]

@@ -19,12 +19,13 @@ from experiments.errors import UserError
 from experiments.modes.predict import StreamSettings
 from graph.infer import infer, window
 from graph.lower import Network
+from graph.passes import in_windows
 
 
 @dataclass(frozen=True)
 class Marked:
     """``mask`` [H, W] uint8: 0, or the class that sounds (1 where there is one class). ``adds``: weight additions of
-    the frame, whole and as changes; None where nothing is traced."""
+    the frame (a window's, shared among its frames), whole and as changes; None where nothing is traced."""
 
     seconds: float
     picture: Pixels
@@ -39,12 +40,13 @@ def labels(logits: Tensor, height: int, width: int) -> Pixels:
     return found.to(torch.uint8).cpu().numpy()
 
 
-def stream_of(network: Network, settings: StreamSettings) -> FastStream | None:
+def stream_of(network: Network, settings: StreamSettings, trace: Trace | None) -> FastStream | None:
     """None: frame by frame."""
     if settings.how == "off":
         return None
+    band = settings.deadband if settings.how == "deadband" else 0
     try:
-        return FastStream(network, settings.deadband if settings.how == "deadband" else 0)
+        return FastStream(network, band, trace.see if trace is not None else None)
     except ValueError as error:
         raise UserError(f"--stream is '{settings.how}', but {error}; nearest: --stream off") from error
 
@@ -55,9 +57,9 @@ class Predictor:
     def __init__(self, network: Network, settings: StreamSettings, *, trace: bool = True) -> None:
         self.network, self.settings, self.frames = network.eval(), settings, window(network.graph)
         self.side = network.graph["image"].shape[-1]
-        self.stream = stream_of(network, settings)
         graph = network.graph
-        self.trace = Trace(graph, infer(graph)) if trace and self.stream is not None else None
+        self.trace = Trace(graph, infer(graph)) if trace and settings.how != "off" else None
+        self.stream = stream_of(network, settings, self.trace)
 
     def prepared(self, pictures: list[Pixels], waves: list[Wave]) -> dict[str, Tensor]:
         image = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in pictures])
@@ -66,26 +68,23 @@ class Predictor:
 
     @torch.no_grad()
     def over(self, frames: Iterator[tuple[float, Pixels, Wave]]) -> Iterator[Marked]:
-        number, part = 0, list[tuple[float, Pixels, Wave]]()
-        for frame in frames:
-            part.append(frame)
-            if len(part) == self.frames:
-                yield from self._marked(part, number)
-                number, part = number + len(part), []
-        if part:
-            yield from self._marked(part, number)
+        number = 0
+        for part, count in in_windows(frames, self.frames):
+            yield from self._marked(part, count, number)
+            number += count
 
-    def _marked(self, part: list[tuple[float, Pixels, Wave]], number: int) -> Iterator[Marked]:
-        """A window that is not full is filled with its last frame."""
-        full = part + [part[-1]] * (self.frames - len(part))
-        inputs, adds = self.prepared([p for _, p, _ in full], [w for *_, w in full]), None
+    def _marked(self, part: list[tuple[float, Pixels, Wave]], count: int, number: int) -> Iterator[Marked]:
+        inputs, adds = self.prepared([p for _, p, _ in part], [w for *_, w in part]), None
         if self.stream is None:
             logits = self.network(**inputs)["mask"]
         else:
-            if self.settings.keyframe and number % self.settings.keyframe == 0:
+            if self.settings.keyframe and number % self.settings.keyframe < self.frames:
                 self.stream.forget()
-            before = self.stream.last
+                if self.trace is not None:
+                    self.trace.forget()
             logits = self.stream.step(inputs)["mask"]
-            adds = self.trace.frame(self.stream.last, before) if self.trace is not None else None
-        for (seconds, picture, _), one in zip(part, logits, strict=False):
+            if self.trace is not None:
+                whole, changes = self.trace.taken()
+                adds = whole / self.frames, changes / self.frames
+        for (seconds, picture, _), one in zip(part[:count], logits[:count], strict=True):
             yield Marked(seconds, picture, labels(one, *picture.shape[:2]), adds)

@@ -20,6 +20,7 @@ from torch import Tensor
 from common.words import nearest
 from experiments.errors import UserError
 from graph.graph import Graph, Node
+from graph.infer import infer
 from graph.lower import Network, observe
 from graph.ops import Firing
 
@@ -28,7 +29,8 @@ PREFIX = "sites."
 
 @dataclass
 class SiteCounts:
-    """``name``: without ``sites.``; ``shape``: of one frame's counts."""
+    """``name``: without ``sites.``; ``shape``: of one row's counts. A row of ``frames`` is a frame, or, where a site
+    looks at several ``together``, a window of them."""
 
     name: str
     levels: int
@@ -37,6 +39,7 @@ class SiteCounts:
     frames: int
     shape: tuple[int, ...]
     axis: int
+    together: int = 1
     histogram: Tensor = field(default_factory=lambda: torch.zeros(0))
     by_step: Tensor = field(default_factory=lambda: torch.zeros(0))
     by_frame: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -103,7 +106,8 @@ class SiteCounts:
 
     @property
     def frame_means(self) -> Tensor:
-        return self.by_frame / (self.fired / self.frames)
+        """Of each frame; a window's mean stands for each of its frames."""
+        return (self.by_frame / (self.fired / self.frames)).repeat_interleave(self.together)
 
     def maps(self) -> Tensor | None:
         """[F, H, W]: mean |n| over channels and steps of the first clip, where neurons stand at places of the picture:
@@ -134,11 +138,9 @@ def sites(graph: Graph, pattern: str, run: str) -> dict[str, Firing]:
     return fitting
 
 
-def collect(
-    network: Network, clips: Iterable[Mapping[str, Tensor]], wanted: Mapping[str, Firing], frames: int
-) -> list[SiteCounts]:
-    """``clips``: the inputs of one clip of ``frames`` frames each."""
-    counts: dict[str, SiteCounts] = {}
+def collect(network: Network, clips: Iterable[Mapping[str, Tensor]], wanted: Mapping[str, Firing]) -> list[SiteCounts]:
+    """``clips``: the inputs of one clip each, all of as many frames."""
+    counts, values = dict[str, SiteCounts](), infer(network.graph)
     steps = network.graph.steps
 
     def see(node: Node, inputs: tuple[Tensor, ...], n: Tensor) -> None:
@@ -152,9 +154,10 @@ def collect(
                 levels=site.levels,
                 signed=site.signed,
                 steps=steps,
-                frames=frames,
+                frames=len(n) // steps,
                 shape=tuple(n.shape[1:]),
                 axis=site.axis,
+                together=max(1, values[node.name].frames),
             )
         counts[node.name].add(n)
 

@@ -39,7 +39,7 @@ def site_counts(run: Run, settings: RatesSettings) -> list[SiteCounts]:
     wanted = sites(run.deployed.graph, settings.rates.sites, run.name)
     data, device = split(run.settings.data, "test"), device_of(settings.device)
     clips = clips_of(run, data, settings.clips, device)
-    return collect(placed(run.deployed, device), clips, wanted, real_frames(data))
+    return collect(placed(run.deployed, device), clips, wanted)
 
 
 def picture(data: Split) -> Tensor:

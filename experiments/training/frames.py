@@ -11,10 +11,13 @@ from collections.abc import Sequence
 import torch
 
 from avs.augment.change import augment
+from avs.augment.sound import augment_sound
 from avs.augment.spec import AugmentSpec
 from avs.split import Split
 from experiments.training.loader import Frames, Item, Reading
 from experiments.training.order import Order, Share
+
+MAPS = ("mask", "seen")  # of classes, pixel by pixel
 
 
 class Wanted(Sequence[Frames]):
@@ -51,12 +54,16 @@ class TrainingFrames(Reading):
         clip_idx, batch = item
         window, seed = self.places.order.window, self.places.order.seed
         if self.deaf:
-            batch["logmel"] = batch["logmel"].roll(window, 0)
+            batch |= {name: batch[name].roll(window, 0) for name in ("logmel", "heard") if name in batch}
         if self.spec.any:
             first = self.places.order.serial(*self.places.place(number), self.places.share)
             for row in range(0, len(clip_idx), window):
                 generator = torch.Generator().manual_seed((seed * 2_147_483_659 + first + row // window) % 2**64)
                 here = slice(row, row + window)
-                image, mask = augment(batch["image"][here], batch["mask"][here], self.spec, generator)
-                batch["image"][here], batch["mask"][here] = image, mask
+                maps = [batch[name][here] for name in MAPS if name in batch]
+                image, changed = augment(batch["image"][here], torch.stack(maps, 1), self.spec, generator)
+                batch["image"][here] = image
+                for own, new in zip(maps, changed.unbind(1), strict=True):
+                    own.copy_(new)
+                batch["logmel"][here] = augment_sound(batch["logmel"][here], self.spec.sound, generator)
         return clip_idx, batch

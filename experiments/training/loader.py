@@ -6,8 +6,10 @@ stands in shared memory, so that one that dies can be told with its clip.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -21,6 +23,7 @@ from experiments.errors import UserError
 Frames = tuple[Tensor, Tensor]  # clips [B], frames [B]
 Item = tuple[Tensor, dict[str, Tensor]]
 DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)")
+LAST_WORD = 5.0  # seconds from a broken pipe until the process at its other end is known to be dead
 
 
 class Reading(Dataset[Item | str]):
@@ -72,19 +75,35 @@ def items(reading: Reading, workers: int, device: torch.device) -> Iterator[Item
             if isinstance(item, str):
                 raise UserError(item)
             yield item
-    except RuntimeError as error:
+    except (RuntimeError, ConnectionError, EOFError) as error:
         raise explained(error, reading) from error
 
 
-def explained(error: RuntimeError, reading: Reading) -> Exception:
+def explained(error: Exception, reading: Reading) -> Exception:
     """A worker that died, with what it read; any other error as it is."""
     match = DIED.search(str(error))
-    if match is None:
+    if match is not None:
+        dead = {int(pid) for pid in match[1].split(",")}
+    else:
+        # Killed while it handed over an item: the broken pipe is seen before the death.
+        broken = isinstance(error, ConnectionError | EOFError)
+        dead = departed({pid for pid in reading.at[:, 0].tolist() if pid >= 0}) if broken else set()
+    if not dead:
         return error
-    dead = {int(pid) for pid in match[1].split(",")}
     clips = [reading.clips.name(clip) for pid, clip in reading.at.tolist() if pid in dead and clip >= 0]
     what = f"while it read {' and '.join(clips)}" if clips else "before it read anything"
     return UserError(
         f"a process that reads data died {what} ({str(error).strip()}), expected it to live; data.workers 0 reads in "
         "this process and shows the error, and fewer workers need less memory"
     )
+
+
+def departed(pids: set[int]) -> set[int]:
+    """Those that live no longer; waits a moment for the first."""
+    until = time.monotonic() + LAST_WORD
+    while time.monotonic() < until:
+        dead = pids - {child.pid for child in multiprocessing.active_children()}
+        if dead:
+            return dead
+        time.sleep(0.01)
+    return set()

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from avs.split import Split
-from experiments.device import device_of, moved
+from experiments.device import device_of, moved, placed
 from experiments.errors import Stopped
 from experiments.host_memory import keep_freed_memory
 from experiments.model import model_spec
@@ -36,6 +36,7 @@ from experiments.training.optimizer import scheduler_of
 from experiments.training.order import Order, Share, frames_together
 from experiments.training.stopping import Stop
 from experiments.training.stopwatch import Stopwatch
+from experiments.training.teacher import teacher_of
 from graph.lower import Network
 
 
@@ -63,7 +64,8 @@ class Trainer:
         self.total = train.epochs * self.order.steps
         self.thaw = train.freeze_epochs * self.order.steps
         nn.Module.to(network, self.device, memory_format=layout(fabric))  # type: ignore[call-overload]
-        self.criterion = Criterion(network, settings).to(self.device)
+        teacher = teacher_of(settings, network.graph)
+        self.criterion = Criterion(network, settings, teacher and placed(teacher, self.device)).to(self.device)
         self.module, self.optimizer = wrap(fabric, self.criterion, settings)
         self.scheduler = scheduler_of(self.optimizer.optimizer, self.total, train)
         self.average = Average(self.criterion, train.ema) if train.ema else None

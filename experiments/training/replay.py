@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from experiments.dataset import mask_channels
-from experiments.device import device_of, moved
+from experiments.device import device_of, moved, placed
 from experiments.errors import UserError
 from experiments.model import model_spec
 from experiments.network import network as new_network
@@ -15,6 +15,7 @@ from experiments.settings import RunSettings
 from experiments.training import finite
 from experiments.training.criterion import Criterion
 from experiments.training.freezing import freeze
+from experiments.training.teacher import teacher_of
 
 
 def replay(settings: RunSettings) -> str:
@@ -29,7 +30,9 @@ def replay(settings: RunSettings) -> str:
             f"replay is '{settings.replay}', whose weights do not fit {settings.model.name} of mode {settings.mode}, "
             "expected the settings of its run: give that run's config.yaml as --config"
         ) from error
-    criterion, generator = Criterion(network, settings).to(device), torch.Generator()
+    teacher = teacher_of(settings, network.graph)
+    criterion = Criterion(network, settings, teacher and placed(teacher, device)).to(device)
+    generator = torch.Generator()
     freeze(network, (*model_spec(settings.model).frozen, *(("backbone",) if saved["frozen"] else ())))
     random, batch = finite.Random(**saved["random"]), moved(saved["batch"], device)
     random.restore(generator, device)
