@@ -1,4 +1,4 @@
-"""``python -m tools.readme``: write the README's tables from ``experiments/results``.
+"""``python -m tools.readme``: write the tables of the README and of pages in docs from ``experiments/results``.
 
 Each stands between two markers; a test holds that it is the one that the files give.
 """
@@ -15,20 +15,25 @@ from common.files import write_whole
 from experiments.demo_report import cost_rows
 from experiments.run_folder import read_json
 from tools.energy_models import readme_table as models_table
+from tools.headline.results import readme_table as stamps_table
 from tools.readme_full import table as full_table
 from tools.readme_kernels import table as kernels_table
 from tools.readme_systems import table as systems_table
-from tools.results import FOLDER
+from tools.results import FOLDER, spread
 from tools.stream_document import readme_table as stream_table
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-NOT_RUNS = ("audit_released", "backends", "energy_models", "parity", "systems")
-STREAMS = "stream"  # how their names begin
-
-
-def spread(values: Sequence[float], digits: int = 3) -> str:
-    """mean ± standard deviation over seeds."""
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}" if len(values) > 1 else f"{values[0]:.{digits}f}"
+ROOT = Path(__file__).resolve().parent.parent
+NOT_RUNS = (
+    "audit_released",
+    "backends",
+    "energy_models",
+    "exact_families",
+    "held_information",
+    "pareto",
+    "parity",
+    "systems",
+)
+OTHERS = ("stream", "stamps")  # how the names of what has a table of its own begin
 
 
 def percent(values: Sequence[float]) -> str:
@@ -92,35 +97,38 @@ def runs() -> str:
     figures = [read_json(FOLDER / f"{n}.json")["figures"] for n in demos]
     commands = [f"`{read_json(FOLDER / f'{n}.json')['command']}`" for n in demos]
     parts = ["\n".join(demo_table(figures)), "\n".join(cost_table(figures)), "From " + ", ".join(commands) + "."]
-    rest = [n for n in names if n not in (*demos, *NOT_RUNS) and not n.startswith(STREAMS)]
+    rest = [n for n in names if n not in (*demos, *NOT_RUNS) and not n.startswith(OTHERS)]
     if rest:
         parts.append("\n".join(single_rows(rest)))
     return "\n\n".join(parts)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "results": runs,
-    "energy models": models_table,
-    "stream": stream_table,
-    "systems": systems_table,
-    "kernels": kernels_table,
-    "full size": full_table,
+# Page -> the name of the table that stands in it, and what writes that.
+BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "README.md": ("results", runs),
+    "docs/energy.md": ("energy models", models_table),
+    "docs/real.md": ("stamps", stamps_table),
+    "docs/video.md": ("stream", stream_table),
+    "docs/systems.md": ("systems", systems_table),
+    "docs/kernels.md": ("kernels", kernels_table),
+    "docs/cluster.md": ("full size", full_table),
 }
 
 
-def rewritten(text: str) -> str:
-    for name, block in BLOCKS.items():
-        begin, end = f"<!-- {name}: python -m tools.readme -->", f"<!-- end of {name} -->"
-        head, _, rest = text.partition(begin)
-        _, marker, tail = rest.partition(end)
-        if not marker:
-            raise ValueError(f"{README} has no lines '{begin}' and '{end}', expected both, in this order")
-        text = f"{head}{begin}\n\n{block()}\n\n{end}{tail}"
-    return text
+def rewritten(page: str) -> str:
+    """The page with its table as the results give it."""
+    name, block = BLOCKS[page]
+    begin, end = f"<!-- {name}: python -m tools.readme -->", f"<!-- end of {name} -->"
+    head, _, rest = (ROOT / page).read_text().partition(begin)
+    _, marker, tail = rest.partition(end)
+    if not marker:
+        raise ValueError(f"{page} has no lines '{begin}' and '{end}', expected both, in this order")
+    return f"{head}{begin}\n\n{block()}\n\n{end}{tail}"
 
 
 def main() -> int:
-    write_whole(README, rewritten(README.read_text()))
+    for page in BLOCKS:
+        write_whole(ROOT / page, rewritten(page))
     return 0
 
 

