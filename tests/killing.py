@@ -154,7 +154,7 @@ def asked(folder: Path) -> dict[str, Any]:
         "--data.train",
         "20",
         "--train.epochs",
-        "1",
+        "2",
         "--train.save_every",
         "100",
     )

@@ -36,7 +36,7 @@ MISTAKES = (
     "--mode ann --device gpu",
     "--mode ann --model.name miav",
     "--mode ann --model.spec full",
-    "--mode ann --model.backbone resnet50",
+    "--mode ann --model.audio ced_mini",
     f"--mode ann {BENCH} --model.spec full --model.backbone_weights lost.pth",
     f"--mode ann {BENCH} --model.spec full --weights some.pth --model.name qsd",
     "--mode ann --model.audio_weights some.pth",

@@ -20,7 +20,7 @@ from graph.lower import Network
 
 SIDE, FRAMES = 32, 2  # of a clip, unless more are asked for
 MODEL = ModelSettings(name="miavs", spec="micro")
-OWN = ("loss", "information", "augment", "fabric")
+OWN = ("loss", "information", "distil", "augment", "fabric")
 
 
 def random_clips(count: int, seed: int = 0, frames: int = FRAMES) -> Clips:

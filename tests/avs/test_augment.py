@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from avs.augment.change import augment
+from avs.augment.sound import HOLE, PITCH, augment_sound
 from avs.augment.spec import AugmentSpec
 
 
@@ -90,3 +91,47 @@ def test_one_change_does_not_move_another():
 def test_what_cannot_be_asked(key, value):
     with pytest.raises(ValueError, match=f"augment.{key}: found"):
         AugmentSpec(**{key: value})
+
+
+def sound(frames: int = 2) -> Tensor:
+    """A tone at mel 30 that begins at time 20, over silence."""
+    logmel = torch.full((frames, 1, 96, 64), -4.0)
+    logmel[..., 20:90, 30] = 2.0
+    return logmel
+
+
+def test_no_change_of_the_sound_is_none():
+    assert torch.equal(augment_sound(sound(), 0.0, seeded()), sound())
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.5])
+def test_a_changed_sound_is_the_same_in_any_unit(unit):
+    for seed in range(20):
+        changed = augment_sound(sound(), 0.7, seeded(seed))
+        other = augment_sound(sound() * unit + 3, 0.7, seeded(seed))
+        assert torch.allclose(other, changed * unit + 3, atol=1e-5)
+        assert torch.equal(changed[0], changed[1]), "frames of a clip are changed alike"
+        assert float(changed.min()) == -4.0
+
+
+@given(seed=st.integers(0, 9999), much=st.floats(0.05, 1))
+@examples(max_examples=80, deadline=None)
+def test_a_sound_is_changed_within_bounds(seed, much):
+    changed = augment_sound(sound(1), much, seeded(seed))[0, 0]
+    loud = changed > -4.0
+    mels = loud.any(0).nonzero()[:, 0]
+    if len(mels):
+        assert len(mels) == 1 and abs(int(mels) - 30) <= round(PITCH * much)
+        assert float(changed.max()) == pytest.approx(2.0, abs=6 * 0.6 * much + 1e-4)
+        gone = 70 - int(loud.sum())
+        assert 0 <= gone <= round(HOLE * much * 96)
+
+
+def test_all_that_can_change_in_a_sound_does():
+    """Over many draws: the mel, the beginning, the strength; and a hole in time and in the mels."""
+    seen = [augment_sound(sound(1), 1.0, seeded(seed))[0, 0] for seed in range(60)]
+    loud = [x > -4.0 for x in seen]
+    assert len({int(x.any(0).nonzero()[0]) for x in loud if x.any()}) > 8
+    assert len({int(x.any(1).nonzero()[0]) for x in loud if x.any()}) > 8
+    assert len({round(float(x.max()), 3) for x in seen}) > 40
+    assert any(0 < int(x.sum()) < 70 for x in loud) and not all(x.any() for x in loud)

@@ -16,8 +16,9 @@ from PIL import Image
 from avs import avsbench
 from avs.audio import log_mel
 from avs.avsbench import images, logmels, palette
-from avs.avsbench.resound import other_donors
 from avs.counterfactual import SILENCE
+from avs.resound import other_donors
+from avs.robust import CONDITIONS, under
 from tools import avsbench_mini as mini
 
 SIZE = 32
@@ -269,7 +270,7 @@ def test_other_sounds_are_of_another_category(split):
     plain, other, mute = (c.frame_batch(*index) for c in (clips, others["other"], others["mute"]))
     for key in ("image", "mask", "labelled"):
         assert torch.equal(plain[key], other[key])
-    donor = others["other"].donor
+    donor = others["other"].sounds.clip[:, 0]
     assert [clips.rows[i].group != clips.rows[d].group for i, d in enumerate(donor.tolist())] == [True] * 3
     assert torch.equal(other["logmel"], clips.sounds(donor, index[1]))
     assert (mute["logmel"] == SILENCE).all()
@@ -283,3 +284,16 @@ def test_what_is_in_memory_is_bounded(root, monkeypatch):
     first, again = clips.frame_batch(*every), clips.frame_batch(*every)
     assert clips.reader.picture.cache_info().currsize == 6
     assert torch.equal(first["image"], again["image"])
+
+
+@pytest.mark.parametrize("variant", ["s4", "ms3"])
+def test_sounds_of_nothing_in_view(split, variant):
+    clips = split(variant, split="test")
+    index = torch.arange(3), torch.tensor([4, 0, 2])
+    own = clips.sounds(*index)
+    for condition in CONDITIONS:
+        batch = under(clips, condition).frame_batch(*index)
+        assert torch.equal(batch["image"], clips.frame_batch(*index)["image"])
+        assert not torch.equal(batch["logmel"], own), condition
+    donor = CONDITIONS["off_screen"](clips, 0).clip[:, 0].tolist()
+    assert all(clips.groups[i] != clips.groups[d] for i, d in enumerate(donor))

@@ -10,7 +10,7 @@ import torch
 
 from avs.audio import log_mel
 from avs.chimes import ChimesSpec, generate, waveform
-from avs.chimes.film import heard
+from avs.frame_times import heard
 from avs.sound import EXAMPLE_SAMPLES, SAMPLE_RATE
 
 SPEC = ChimesSpec(fps=5, seed=2)

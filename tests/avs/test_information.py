@@ -44,6 +44,19 @@ def test_every_estimator_is_called_alike(name):
     assert found["value"].isfinite() and set(found) == {"value", "mi_map" if name == "released" else "mask_feature"}
 
 
+def test_a_placebo_is_the_same_term_under_other_sounds():
+    torch.manual_seed(0)
+    module = term("infonce", SHAPES, permuted=True)
+    torch.manual_seed(0)
+    honest = term("infonce", SHAPES)
+    given, upper, clip = outputs(rows=8), torch.zeros(8, 8, 8), torch.arange(8)
+    upper[:, :4] = 1
+    one, two = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    moved = given | {"audio_token": given["audio_token"][torch.randperm(8, generator=two)]}
+    assert torch.equal(module(given, upper, clip, one), honest(moved, upper, clip, two))
+    assert module.state_dict().keys() == honest.state_dict().keys()
+
+
 def test_released_reads_the_tokens_as_a_map():
     given, mask = outputs(), torch.zeros(4, 8, 8)
     mask[:, :, :4] = 1
@@ -88,6 +101,11 @@ def test_released_has_nothing_to_learn_or_to_save():
 def test_what_a_network_lacks_is_said(arguments, lacking, sentence):
     with pytest.raises(ValueError, match=sentence):
         check(*arguments, {name: shape for name, shape in SHAPES.items() if name != lacking})
+
+
+def test_who_reads_no_sound_has_no_placebo():
+    with pytest.raises(ValueError, match="information.permuted: found true with the estimator 'released'"):
+        check("released", "mask_feature", SHAPES, permuted=True)
 
 
 def test_every_bound_that_has_a_name_is_there():

@@ -1,12 +1,13 @@
 """Steps from what the ANN computes: a quantile over the levels; a power of two where no weight can absorb it."""
 
+from itertools import pairwise
 from math import log2
 
 import pytest
 import torch
 
 from ann import ANN, QANN
-from convert.calibrate import calibrate
+from convert.calibrate import PERCENTILES, calibrate, calibrate_best
 from graph.graph import Graph
 from graph.lower import lower, observe
 from graph.neuron import Neuron
@@ -94,3 +95,20 @@ def test_it_lowers_the_error(ann, plain, batch):
     after = dict(layer_distance(ann, module, batch))
     name = "backbone.stage4.0.conv2"
     assert after[name] < 0.6 * before[name]
+
+
+@pytest.mark.parametrize("best", [0, 3, len(PERCENTILES) - 1])
+def test_the_best_of_several_percentiles_stays(ann, plain, batch, best):
+    """Whichever it is, its steps are those that it alone would have written."""
+    module, alone = (lower(spikify(plain, SpikeSpec()), QANN) for _ in range(2))
+    tried = []
+
+    def far(network):
+        tried.append({n: network.get_submodule(n).step.item() for n in sites(network)})
+        return abs(len(tried) - 1 - best) + 0.5
+
+    assert calibrate_best(ann, module, batch, far) == PERCENTILES[best]
+    calibrate(ann, alone, batch, PERCENTILES[best])
+    assert len(tried) == len(PERCENTILES) and all(a != b for a, b in pairwise(tried))
+    for name in sites(module):
+        assert module.get_submodule(name).step.item() == alone.get_submodule(name).step.item()

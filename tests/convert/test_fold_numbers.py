@@ -10,7 +10,7 @@ from graph.graph import Graph
 from graph.lower import lower
 from graph.models import build
 from graph.neuron import Neuron
-from graph.ops import Act, Add, Conv, Firing, Input, Norm, Site
+from graph.ops import Act, Add, Affine, Conv, Firing, Input, Norm, Site
 from graph.passes import SpikeSpec, fold, spikify, with_units
 from layers.weighted import ChannelBatchNorm
 from snn import SNN
@@ -38,7 +38,7 @@ def test_ann(family, batch, randomise):
     folded = fold_network(module)
     a, b = module(**batch)["mask"], folded(**batch)["mask"]
     assert a.abs().max() > 0.1 and (a - b).norm() <= 1e-4 * a.norm()
-    left = {n for n, v in folded.graph.nodes.items() if isinstance(v.op, Norm)}
+    left = {n for n, v in folded.graph.nodes.items() if isinstance(v.op, Norm | Affine)}
     every = {n for n, v in graph.nodes.items() if isinstance(v.op, Norm)}
     assert every - left == set(fold(graph)[1].into_weights) and len(every) - len(left) > 10
 

@@ -36,7 +36,7 @@ def test_everything_is_on_the_grid(taken_over, bits):
 
 
 def test_live_norms_are_refused(softmax_like):
-    with pytest.raises(ValueError, match="'norm' is a norm that could not be folded"):
+    with pytest.raises(ValueError, match="'norm' is a norm of live statistics"):
         snap(softmax_like, 7)
 
 

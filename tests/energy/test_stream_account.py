@@ -24,11 +24,11 @@ from graph.ops import Add, Conv, DeformSample, Firing, Input, Linear, MatMul, Vi
 from graph.passes import SpikeSpec, spikify
 from graph.values import Integer, Spike
 from tests.events.test_runner import deployed
-from tests.events.test_stream import GRID, KINDS, attention, films_of_one
+from tests.events.test_stream import GRID, KINDS, attention, films
 
 
 def film_of(graph: Graph, kinds: list[str], seed: int) -> dict[str, torch.Tensor]:
-    frames = list(films_of_one(graph, kinds, seed))
+    frames = list(films(graph, kinds, seed))
     return {name: torch.from_numpy(np.concatenate([f[name] for f in frames])) for name in frames[0]}
 
 

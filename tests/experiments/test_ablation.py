@@ -31,7 +31,7 @@ def test_every_ablation_that_ships_can_be_run(file, tmp_path):
     """Every key and value of every point, at both sizes; and the file says what it costs."""
     words = ["--mode", "ablate", "--config", str(file), "--out", str(tmp_path)]
     whole, smoke = (plan(stated([*words, *more])) for more in ([], ["--smoke", "true"]))
-    assert len(whole.seeds) == 3 and len(smoke.seeds) == 2 and len(whole.arms) >= 2
+    assert len(whole.seeds) >= 3 and len(smoke.seeds) == 2 and len(whole.arms) >= 2
     text = file.read_text()
     assert text.startswith(f"# Command:  python main.py --mode ablate --config configs/ablations/{file.name} --out ")
     assert "\n# Cost: " in text and "\n# Expected: " in text and whole.reference in whole.arms

@@ -29,13 +29,13 @@ def test_a_config_of_one_bag_of_keys_still_loads():
 @pytest.mark.parametrize(
     "changes, sentence",
     [
-        ({"root": "somewhere"}, "'data.root' is no key of dataset chimes; avsbench has it"),
+        ({"root": "somewhere"}, "'data.root' is no key of dataset chimes; avsbench and stamps have it"),
         (
             {"dataset": "avsbench", "root": "x", "classes": 4},
             "'data.classes' is no key of dataset avsbench; chimes has",
         ),
         ({"rot": ""}, "'data.rot' is no key of mode ann"),
-        ({"dataset": "chime"}, "data.dataset is 'chime', expected one of chimes, avsbench; nearest: 'chimes'"),
+        ({"dataset": "chime"}, "data.dataset is 'chime', expected one of chimes, avsbench, stamps; nearest: 'chimes'"),
         ({"dataset": 3}, "data.dataset is '3', expected one of chimes, avsbench"),
         ({"dataset": None}, "data.dataset is empty, expected one of chimes, avsbench"),
         ({"dataset": {"name": "chimes"}}, "data.dataset is a mapping, expected one of chimes, avsbench"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import json
 
+import pandas as pd
 import pytest
 import torch
 
+from convert.calibrate import PERCENTILES
+from convert.levels import sites_of
 from experiments.cli import main
 from experiments.config_file import load
 from experiments.network import load_run
 from experiments.run_folder import read_json
+from tests.experiments.conftest import ROOT
 
 COMMON = {
     "mode", "model", "dataset", "split", "clips", "seed", "miou", "fscore", "miou_other_audio", "miou_swap_audio",
@@ -130,3 +134,79 @@ def test_a_run_says_where_its_time_went(ann_run):
     assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=0.001)
     assert sum(float(row["seconds"]) for row in rows) <= read_json(ann_run / "metrics.json")["train_seconds"] + 0.1
     assert read_json(ann_run / "metrics.json")["train_memory_mb"] > 100
+
+
+def test_a_spiking_run_is_trained_on_from(small, ann_run, converted_run, tmp_path, capsys):
+    """``--init``: its weights and steps, nothing is calibrated; anything else is refused before a folder is made."""
+    options = ["--from", str(ann_run), "--exact.frames", "1", "--curve", "1"]
+    again = small("convert", "again", *options, "--init", str(converted_run), "--train.lr", "1e-12")
+    before, after = (load_run(str(run)).module.state_dict() for run in (converted_run, again))
+    steps = [name for name in before if name.endswith("step")]
+    assert steps and all(torch.equal(before[name], after[name]) for name in steps)
+    words = ["--mode", "convert", "--config", str(ROOT / "configs" / "demo_convert.yaml"), *options]
+    for init, sentence in ((ann_run, "is a run of mode 'ann'"), (tmp_path / "none", "config.yaml")):
+        assert main([*words, "--init", str(init), "--run", str(tmp_path / "new")]) == 2
+        assert sentence in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
+def test_a_percentile_of_zero_is_looked_for(small, ann_run, capsys):
+    options = ("--exact.frames", "0", "--curve", "1", "--train.epochs", "0", "--calibrate.frames", "8")
+    run = small("convert", "best", "--from", str(ann_run), "--calibrate.percentile", "0", *options)
+    assert read_json(run / "metrics.json")["why_not_exact"].startswith("exact.frames is 0")
+    said = capsys.readouterr().out
+    best = float(said.split("calibrate.percentile 0: ")[1].split()[0])
+    assert best in PERCENTILES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_levels_are_searched_and_the_run_is_what_is_left(small, ann_run, capsys):
+    """Almost all may be lost: then sites are halved, and what is saved, deployed and priced is that network."""
+    options = ("--exact.frames", "1", "--curve", "1", "--calibrate.frames", "4", "--search.loss", "0.9")
+    run = small("convert", "fewer", "--from", str(ann_run), *options, "--search.clips", "2")
+    said, found = capsys.readouterr().out, read_json(run / "metrics.json")["search"]
+    assert "search.loss: " in said and len((run / "levels.csv").read_text().splitlines()) == 1 + len(found["front"]) > 2
+    assert found["front"][-1]["adds"] < found["front"][0]["adds"] and found["clips"] == 2
+    network = load_run(str(run))
+    for of in (network.module, network.deployed):
+        levels = {name: site.levels for name, site in sites_of(of.graph).items()}
+        assert levels.items() <= found["levels"].items() and min(levels.values()) < 4
+
+
+def test_levels_by_name(small, ann_run):
+    options = ("--exact.frames", "0", "--curve", "1", "--calibrate.frames", "4", "--train.epochs", "0")
+    run = small("convert", "named", "--from", str(ann_run), *options, "--spikes.levels", "head=2", "head.fc=8")
+    for name, site in sites_of(load_run(str(run)).module.graph).items():
+        value = name.removeprefix("sites.")
+        assert site.levels == (8 if value.startswith("head.fc.") else 2 if value.startswith("head.") else 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("hea=2", "spikes.levels is 'hea', expected one of"),
+        ("head=0", "spikes.levels: found 'head=0', expected a site's name and a number, such as head=2"),
+        ("head=2 --neuron.kind lif --neuron.levels 1", "spikes.levels is given and neuron.kind is 'lif', binary"),
+    ],
+)
+def test_levels_that_cannot_be(words, sentence, ann_run, tmp_path, capsys):
+    given = ["--mode", "convert", "--from", str(ann_run), "--run", str(tmp_path / "x"), "--spikes.levels"]
+    assert main([*given, *words.split()]) == 2
+    assert sentence in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_conversion_reports_every_layer(converted_run):
+    table = pd.read_csv(converted_run / "layers.csv")
+    assert list(table.columns[:3]) == ["layer", "kind", "relative_distance"]
+    assert {"mean_count", "dead_share", "saturated_share"} <= set(table.columns)
+    assert (table["kind"] == "site").sum() > 50 and (converted_run / "layers.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_signed_events_are_equal_once_settled(small, ann_run):
+    options = ("--exact.frames", "1", "--exact.settle", "1", "--curve", "1", "--train.epochs", "0")
+    run = small("convert", "signed", "--from", str(ann_run), *options)
+    found = read_json(run / "metrics.json")["settled"]
+    assert found["exact"] and not found["refused"] and 4 <= found["steps"][0] <= found["bound"]
+    assert found["adds"] >= 1 and 0 <= found["corrections"] < 1

@@ -13,11 +13,19 @@ from PIL import Image
 
 from avs.audio import log_mel
 from avs.video import Film
+from convert.fold import fold_network
+from convert.snap import snap
 from experiments.cli import main
+from experiments.modes.predict import StreamSettings
 from experiments.network import load_run
-from experiments.prediction.network import labels
+from experiments.prediction.network import Predictor, labels
 from experiments.prediction.picture import TraceStrip, overlay
-from graph.lower import Network
+from graph.lower import Network, lower
+from graph.models import build
+from graph.neuron import Neuron
+from graph.passes import SpikeSpec, spikify
+from graph.task import Task
+from snn import SNN
 from tests.experiments.conftest import ROOT
 from tests.film_files import make_film, pictures
 
@@ -185,6 +193,44 @@ from experiments.cli import main
 assert main(sys.argv[1:]) == 0
 print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+
+
+@pytest.fixture(scope="module")
+def of_windows():
+    """ETAVS, which looks at five frames at once, with random weights."""
+    graph = spikify(build("etavs", "micro").pruned(["mask"]), SpikeSpec(neuron=Neuron(levels=4), score="linear"))
+    torch.manual_seed(0)
+    return snap(fold_network(lower(graph, SNN, task=Task(preparation="grid")).eval()), 8)
+
+
+def seven_frames():
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 256, (40, 48, 3), np.uint8)
+    for k in range(7):
+        moved = picture.copy()
+        moved[8:16, k : k + 8] = 255
+        yield k / 25, moved, random.normal(0, 0.1, 15600).astype(np.float32)
+
+
+def test_a_network_that_looks_at_five_frames_streams_window_by_window(of_windows):
+    masks = {}
+    for how in ("off", "exact"):
+        marked = list(Predictor(of_windows, StreamSettings(how=how)).over(seven_frames()))
+        assert [m.seconds for m in marked] == [k / 25 for k in range(7)]
+        masks[how] = np.stack([m.mask for m in marked])
+    np.testing.assert_array_equal(masks["exact"], masks["off"])
+    whole, changes = marked[0].adds
+    assert marked[0].adds == marked[4].adds != marked[5].adds, "a window's additions are shared among its frames"
+    assert 0 < changes < whole, "frames of the first window follow one another too"
+
+
+def test_a_film_of_windows_from_python(of_windows):
+    pictures = [torch.from_numpy(picture).permute(2, 0, 1) for _, picture, _ in seven_frames()]
+    sound = np.random.default_rng(1).normal(0, 0.1, 16000).astype(np.float32)
+    masks = torch.stack(list(of_windows.stream(pictures, sound, fps=25)))
+    assert masks.shape == (7, 1, 32, 32)
+    again = torch.stack(list(of_windows.stream([*pictures, pictures[-1], pictures[-1], pictures[-1]], sound, fps=25)))
+    assert torch.equal(masks[:5], again[:5])
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The commands of the README's section "On a GPU, on a cluster", by two processes on CPUs that talk by gloo."""
+"""The commands of docs/cluster.md, by two processes on CPUs that talk by gloo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.cli import parse
 from experiments.run_folder import read_json
 
 ROOT = Path(__file__).parents[2]
-SECTION = (ROOT / "README.md").read_text().split("## On a GPU, on a cluster")[1].split("```")[1]
+SECTION = (ROOT / "docs" / "cluster.md").read_text().split("```")[1]
 COMMANDS = SECTION.strip().splitlines()
 TRAININGS = [c for c in COMMANDS if "--mode demo" not in c and "--resume" not in c]
 SMALL = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from energy.memory import MODELS
-from tools import stream_table
+from tools import stream_change, stream_table
 from tools.films import paths
 from tools.results import FOLDER
 from tools.stream_document import document, readme_table
@@ -17,8 +17,8 @@ DOCS = FOLDER.parents[1] / "docs"
 
 
 def test_the_page_is_what_the_result_says():
-    kept = json.loads((FOLDER / "stream.json").read_text())
-    assert (DOCS / "stream.md").read_text() == document(kept), "run: python -m tools.stream_table"
+    kept, change = (json.loads((FOLDER / f"{name}.json").read_text()) for name in ("stream", "stream_change"))
+    assert (DOCS / "stream.md").read_text() == document(kept, change), "run: python -m tools.stream_table"
 
 
 def test_the_readme_shows_losses_in_bold():
@@ -38,6 +38,19 @@ def test_films_are_there_or_skipped():
     assert all(Path(path).stat().st_size > 100_000 for path in found.values())
 
 
+def test_a_small_curve(converted_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stream_change, "FOLDER", tmp_path)
+    monkeypatch.setattr(stream_change, "PICTURE", tmp_path / "change.png")
+    monkeypatch.setattr(stream_change, "FPS", 2)
+    words = ["--snn", str(converted_run), "--trained", str(converted_run), "--clips", "1"]
+    assert stream_change.main(words) == 0
+    base, again = json.loads((tmp_path / "stream_change.json").read_text())["rows"]
+    assert base["weight"] is None and again["weight"] == 0
+    assert base["miou"] == again["miou"] and 0 < base["stream"] < base["framewise"] == again["framewise"]
+    assert (tmp_path / "change.png").stat().st_size > 5000 and "x fewer" in capsys.readouterr().out
+    assert stream_change.main(["--snn", "no_run", "--trained", "no_run"]) == 2
+
+
 @pytest.mark.slow
 def test_a_small_table(converted_run, ann_run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stream_table, "FOLDER", tmp_path)
@@ -47,7 +60,7 @@ def test_a_small_table(converted_run, ann_run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     words = ["--snn", str(converted_run), "--ann", str(ann_run), "--clips", "1", "--val", "1", "--name", "small"]
-    monkeypatch.setattr(stream_table, "document", lambda kept: json.dumps(list(kept["rows"])))
+    monkeypatch.setattr(stream_table, "document", lambda kept, change: json.dumps(list(kept["rows"])))
     assert stream_table.main(words) == 0
     kept = json.loads((tmp_path / "small.json").read_text())
     slow, quick = kept["rows"]["chimes, 1 fps"], kept["rows"]["chimes, 5 fps"]

@@ -98,7 +98,7 @@ def test_a_driver_that_is_asked_to_end_lets_its_points_save_and_leaves_nobody(tm
     with driver(tmp_path, 100) as process:
         two_work(tmp_path)
         os.killpg(process.pid, number)  # as a terminal does: everybody in front hears it
-        assert process.wait(30) == code
+        assert process.wait(90) == code
         assert processes(tmp_path) == {}
     assert count(tmp_path, "saves") == 2
     assert count(tmp_path, "resumes") == count(tmp_path, "ends") == 0
@@ -128,7 +128,7 @@ def test_who_does_not_save_is_killed_at_a_second_signal(tmp_path):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
         process.terminate()
-        assert process.wait(30) == 75
+        assert process.wait(90) == 75
     until("all have ended", lambda: not processes(tmp_path), 10)
     assert count(tmp_path, "saves") == 0
 
@@ -139,4 +139,4 @@ def test_a_sweep_has_one_driver(tmp_path):
         with pytest.raises(UserError, match=f"is being run by process {process.pid} on "):
             run(six(tmp_path, 100), tmp_path)
         process.terminate()
-        assert process.wait(30) == 75
+        assert process.wait(90) == 75

@@ -149,7 +149,7 @@ def test_a_mistake_about_it_is_one_sentence(words, expected, toy, tmp_path, caps
 def test_help_and_the_mode_data_know_it(toy, tmp_path, capsys):
     assert main(["--mode", "ann", "--help"]) == 0
     out = capsys.readouterr().out
-    assert "one of chimes, avsbench, toy" in out and "--data.classes" in out and "--data.grains" not in out
+    assert "one of chimes, avsbench, stamps, toy" in out and "--data.classes" in out and "--data.grains" not in out
     assert main(["--mode", "ann", "--data.dataset", "toy", "--help"]) == 0
     out = capsys.readouterr().out
     assert "grains: which are 5." in " ".join(out.split()).replace("`", "") and "--data.classes" not in out
@@ -173,7 +173,7 @@ def test_settings_of_one_dataset_are_none_of_another(toy, tmp_path, capsys):
     assert main(["--config", str(config)]) == 2
     assert sentence(capsys) == f"{config}: 'data.classes' is no key of dataset toy; chimes has it\n"
     assert main(["--mode", "ann", "--data.root", "x"]) == 2
-    assert sentence(capsys) == "--data.root is no key of dataset chimes; avsbench and toy have it\n"
+    assert sentence(capsys) == "--data.root is no key of dataset chimes; avsbench and stamps and toy have it\n"
 
 
 def test_without_it_there_is_no_such_word(tmp_path, capsys):

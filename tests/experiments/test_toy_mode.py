@@ -93,14 +93,3 @@ def test_a_mode_is_there_only_as_long_as_it_is_asked_for(monkeypatch, capsys):
     assert "greet" not in MODES
     with pytest.raises(ValueError, match="'welcome': the field mode of GreetSettings is 'greet'"):
         replace(GREET, name="welcome")
-
-
-def test_a_planned_mode_may_come_from_outside(capsys):
-    @dataclass(frozen=True, kw_only=True)
-    class ExportSettings:
-        mode: str = "export"
-
-    export = Mode(name="export", summary="say what", settings=ExportSettings, run=lambda s: print("what"))
-    assert main(["--mode", "export"], extra=(export,)) == 0
-    assert main(["--help"], extra=(export,)) == 0
-    assert "not built yet" not in capsys.readouterr().out

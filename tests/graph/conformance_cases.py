@@ -8,6 +8,7 @@ from graph.neuron import Neuron
 from graph.ops import (
     Act,
     Add,
+    Affine,
     Codebook,
     Concat,
     Const,
@@ -146,6 +147,10 @@ CASES: dict[str, list[Case]] = {
     "Fold": [Case(op=Fold(frames=2), shapes=((2, 3, 4),), gives=2)],
     "Gate": [*on((5, 3), ops=(Gate(), Gate(fn="hard"))), *sites(Gate(), (5, 3))],
     "Input": on((3, 4), ops=(Input(dims=(3, 4)),)),
+    "Affine": [
+        *on((3, 5, 4), ops=(Affine(channels=3),)),
+        *on((5, 3), ops=(Affine(channels=3, axis=-1),)),
+    ],
     "LayerScale": on((2, 5, 3), ops=(LayerScale(channels=3),)),
     "Linear": [
         *on((5, 3), ops=(Linear(cin=3, cout=4), Linear(cin=3, cout=7, bias=False, unit=HALF))),

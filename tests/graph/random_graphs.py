@@ -261,6 +261,7 @@ def _conv(t: Growth) -> str | None:
 GROW["Linear"] = grown(
     lambda shape: True, lambda t, s: ops.Linear(cin=s[-1], cout=t.pick(s[-1], 4, 6), bias=t.pick(True, False))
 )
+GROW["Affine"] = grown(lambda shape: True, lambda t, s: ops.Affine(channels=s[-1], axis=-1))
 GROW["LayerScale"] = grown(lambda shape: True, lambda t, s: ops.LayerScale(channels=s[-1], init_value=0.5))
 GROW["Codebook"] = grown(lambda shape: True, lambda t, s: ops.Codebook(entries=t.pick(3, 5), dim=s[-1]))
 

@@ -20,6 +20,7 @@ from graph.backbones.classifier import HEADS, classifier
 from graph.backbones.efficientnet import same_padding
 from graph.graph import Graph
 from graph.lower import lower
+from graph.models import build, spec_of
 from graph.ops import Act, Drop, Input, Norm, Score
 from graph.passes import SpikeSpec, spikify
 from graph.spec import BaseSpec
@@ -213,3 +214,10 @@ def test_vggish_is_its_recipe():
     assert found.shape == (2, 1, 128)
     assert expected.std() > 1e-3
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5 * float(expected.max()))
+
+
+@pytest.mark.parametrize("family", ["avsegformer", "miavs", "etavs", "av2ts", "qsd"])
+def test_a_small_head_takes_a_published_backbone(family):
+    """Whose first map is a quarter of the picture, where the small net's is a half."""
+    graph = build(family, spec_of(family, "tiny", image=96, backbone="efficientnet_lite0"))
+    assert graph[graph.outputs["mask"]].shape == (1, 96, 96)

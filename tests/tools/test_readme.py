@@ -7,15 +7,19 @@ import re
 
 import pytest
 
-from tools.readme import README, rewritten, spread
+from tools.readme import BLOCKS, ROOT, rewritten, spread
 from tools.results import FOLDER, provenance
 
 RESULTS = sorted(FOLDER.glob("*.json"))
 
 
-def test_the_results_table_is_the_generated_one():
-    text = README.read_text()
-    assert rewritten(text) == text, "run: python -m tools.readme"
+@pytest.mark.parametrize("page", BLOCKS)
+def test_every_table_is_the_generated_one(page):
+    assert rewritten(page) == (ROOT / page).read_text(), "run: python -m tools.readme"
+
+
+def test_the_readme_is_a_page_and_not_a_book():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda p: p.stem)

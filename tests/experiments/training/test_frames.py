@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +15,9 @@ import torch
 from avs.augment.spec import AugmentSpec
 from avs.clip import Clips
 from experiments.errors import UserError
+from experiments.training import loader
 from experiments.training.frames import TrainingFrames, Wanted
-from experiments.training.loader import items, runs
+from experiments.training.loader import Reading, explained, items, runs
 from experiments.training.order import Order, Share
 from tests.trainers import random_clips, settings, trainer
 
@@ -67,6 +70,14 @@ def test_the_same_frame_is_changed_otherwise_in_the_next_epoch():
     assert not torch.equal(first[0], second[0])
 
 
+def test_a_sound_is_changed_where_that_is_asked_and_pictures_are_not_by_it():
+    clips = random_clips(8)
+    changed = list(items(frames(clips, Share(), spec=AugmentSpec(**vars(CHANGED) | {"sound": 0.5})), 0, CPU))
+    still = list(items(frames(clips, Share()), 0, CPU))
+    assert all(torch.equal(a["image"], b["image"]) for (_, a), (_, b) in zip(changed, still, strict=True))
+    assert not any(torch.equal(a["logmel"], b["logmel"]) for (_, a), (_, b) in zip(changed, still, strict=True))
+
+
 def test_the_deaf_hear_another_frame_and_see_their_own():
     clips, share = random_clips(8), Share()
     plain = [item for item in items(frames(clips, share, spec=AugmentSpec()), 0, CPU)]
@@ -74,6 +85,7 @@ def test_the_deaf_hear_another_frame_and_see_their_own():
     for (_, a), (_, b) in zip(plain, deaf, strict=True):
         assert torch.equal(a["image"], b["image"]) and torch.equal(a["logmel"].roll(1, 0), b["logmel"])
         assert not torch.equal(a["logmel"], b["logmel"])
+        assert torch.equal(a["heard"].roll(1, 0), b["heard"]), "and are told what they hear"
 
 
 def test_rows_of_one_clip_are_read_together():
@@ -99,6 +111,29 @@ def test_a_reader_that_dies_is_told_with_its_clip(tmp_path):
         list(items(frames(deadly, Share(), spec=AugmentSpec()), 1, CPU))
     sentence = str(refusal.value)
     assert f"died while it read {deadly.name(5)}" in sentence
+
+
+def test_a_reader_that_dies_while_it_hands_over_is_told_with_its_clip():
+    """Torch then knows of a broken pipe alone."""
+    reading = Reading(random_clips(6), [])
+    lives, dies = (multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,)) for _ in range(2))
+    for process in (lives, dies):
+        process.start()
+    try:
+        reading.at = torch.tensor([[lives.pid, 2], [dies.pid, 4]])
+        dies.kill()
+        for error in (ConnectionResetError("reset by peer"), EOFError()):
+            assert f"died while it read {reading.clips.name(4)} (" in str(explained(error, reading))
+        assert isinstance(explained(RuntimeError("another"), reading), RuntimeError)
+    finally:
+        lives.kill()
+        lives.join()
+
+
+def test_a_broken_pipe_without_a_death_stays_what_it_is(monkeypatch):
+    monkeypatch.setattr(loader, "LAST_WORD", 0.1)
+    error = ConnectionResetError("reset by peer")
+    assert explained(error, Reading(random_clips(2), [])) is error
 
 
 def test_a_broken_file_is_told_as_it_was_said(tmp_path):
