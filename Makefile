@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= auto
 RUN := .venv/bin/python
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench docs clean
 
 demo: .venv/.installed
 	$(RUN) main.py --mode demo
@@ -24,6 +24,11 @@ bench: .venv/.installed
 	$(RUN) -m tools.bench lif
 	$(RUN) -m tools.bench deform
 	$(RUN) -m tools.bench model
+
+# Into build/site; a broken link or a page that no list holds is an error.
+docs: .venv/.installed
+	.venv/bin/pip install -q -c constraints.txt -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 # Runs and cached clips stay: they cost time.
 clean:
