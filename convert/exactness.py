@@ -1,7 +1,8 @@
 """Is the network that runs on events the quantised ANN? Bit by bit, on given frames, with the two controls.
 
 Deleting one event must change the logits and permuting the events of a step must not; else the comparison would be of
-something that does not depend on the events at all.
+something that does not depend on the events at all. Not every event matters (a weight of zero, a mask that is decided):
+some are tried, of the last sites, before it is said that none does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from events.runner import Edit
 from graph.infer import window
 from graph.lower import Network
 from graph.ops import Array
+
+TRIES, LAST_SITES = 8, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +82,12 @@ def check(reference: Network, folder: Path, batch: dict[str, Tensor], seed: int 
         adds.append(sum(runner.adds.values()) // clip)
         differences.append(float(np.abs(mask - wanted).max()))
         same &= same_bits(mask, wanted)
-    last = list(sites_of(graph))[-1]
-    first = rows_of(batch, slice(0, clip))
-    deleted = EventRunner(graph, arrays, _deleting(last, random)).run(first)["mask"]
+    first, last = rows_of(batch, slice(0, clip)), list(sites_of(graph))[-LAST_SITES:]
+    sites = (last[-1 - number % len(last)] for number in range(TRIES))
+    less = (EventRunner(graph, arrays, _deleting(site, random)).run(first)["mask"] for site in sites)
+    deletion = any(not np.array_equal(mask, expected[:clip]) for mask in less)
     shuffled = EventRunner(graph, arrays, _shuffling(random)).run(first)["mask"]
     room = max(headroom(reference, {k: batch[k] for k in inputs}).values())
-    deletion = not np.array_equal(deleted, expected[:clip])
     permutation = np.array_equal(shuffled, expected[:clip])
     return Exactness(
         exact=same and deletion and permutation and room < 1,

@@ -16,11 +16,11 @@ from math import frexp
 import numpy as np
 
 from events.events import Events, fired, joined
-from events.synapses import BY_EVENT, bias_of
+from events.synapses import BY_EVENT, bias_of, linear_events
 from graph.graph import Graph, Node
 from graph.infer import infer
 from graph.meaning import tables_of, unit_value
-from graph.ops import Array, Const, Firing, Input, Output, Scaled
+from graph.ops import Array, Codebook, Const, Firing, Input, Output, Scaled
 from graph.values import Spike
 
 Edit = Callable[[str, Events], Events]
@@ -58,6 +58,8 @@ class EventRunner:
             return self.arrays[node.weights][None]  # as it was exported, not computed anew
         if op.weighted and isinstance(self.values[node.args[0]].kind, Spike):
             return self._weighted(node, args[0])
+        if isinstance(op, Codebook) and isinstance(args[0], Events):
+            return self._nearest(node, op, args[0])
         if spiking and op.moves and not op.chooses and not isinstance(op, Output):
             return self._moved(node, args)
         value = self._meaning(node, [_decoded(a) for a in args])
@@ -83,14 +85,24 @@ class EventRunner:
     def _weighted(self, node: Node, x: Value) -> Array:
         if not isinstance(x, Events):
             raise ValueError(f"node '{node.name}': the spikes of '{node.args[0]}' reached it as a dense value")
+        unit = self._unit(node)
+        tables = tables_of(node, self.arrays, self.graph.steps)
+        total, adds = BY_EVENT[type(node.op)](node.op, x, tables["weight"] * unit)  # type: ignore[operator]
+        self.adds[node.name] = adds
+        return np.asarray(total + bias_of(node.op, tables), np.float32)
+
+    def _nearest(self, node: Node, op: Codebook, x: Events) -> Array:
+        """An event adds its place in every entry; the choice is one of sums."""
+        entries = tables_of(node, self.arrays, self.graph.steps)["entries"]
+        products, self.adds[node.name] = linear_events(x, entries * self._unit(node))
+        return op.nearest(products, entries)
+
+    def _unit(self, node: Node) -> np.float32:
         assert isinstance(node.op, Scaled)
         unit = unit_value(node.op.unit, self.arrays)
         if frexp(unit)[0] != 0.5:
             raise ValueError(f"node '{node.name}' reads counts of unit {unit}, expected a power of two")
-        tables = tables_of(node, self.arrays, self.graph.steps)
-        total, adds = BY_EVENT[type(node.op)](node.op, x, tables["weight"] * np.float32(unit))  # type: ignore[operator]
-        self.adds[node.name] = adds
-        return np.asarray(total + bias_of(node.op, tables), np.float32)
+        return np.float32(unit)
 
 
 def _decoded(x: Value) -> Array:

@@ -84,18 +84,18 @@ def conv_events(op: Conv, x: Events, weight: Array) -> tuple[Array, int]:
     return np.ascontiguousarray(total.transpose(0, 3, 1, 2)), adds
 
 
-def linear_events(op: Linear, x: Events, weight: Array) -> tuple[Array, int]:
-    columns = np.ascontiguousarray(weight.T)
-    total = np.zeros((int(np.prod(x.shape[:-1])), op.cout), np.float32)
+def linear_events(x: Events, weight: Array) -> tuple[Array, int]:
+    columns, (outputs, inputs) = np.ascontiguousarray(weight.T), weight.shape
+    total = np.zeros((int(np.prod(x.shape[:-1])), outputs), np.float32)
     for address, sign in zip(x.address.tolist(), x.sign.tolist(), strict=True):
-        row, column = divmod(address, op.cin)
+        row, column = divmod(address, inputs)
         if sign == 1:
             total[row] += columns[column]
         elif sign == -1:
             total[row] -= columns[column]
         else:
             total[row] += np.float32(sign) * columns[column]
-    return total.reshape(*x.shape[:-1], op.cout), x.address.size * op.cout
+    return total.reshape(*x.shape[:-1], outputs), x.address.size * outputs
 
 
 def bias_of(op: Op, tables: Mapping[str, Array]) -> Array:
@@ -104,4 +104,4 @@ def bias_of(op: Op, tables: Mapping[str, Array]) -> Array:
     return bias[:, None, None] if isinstance(op, Conv) else bias
 
 
-BY_EVENT = {Conv: conv_events, Linear: linear_events}
+BY_EVENT = {Conv: conv_events, Linear: lambda op, x, weight: linear_events(x, weight)}

@@ -59,7 +59,11 @@ class Codebook(Scaled):
 
     def meaning(self, *inputs: Array, unit: float = 1.0, **tables: Any) -> Array:
         (x,), entries = inputs, tables["entries"]
-        distances = np.square(entries).sum(-1) / 2 - (x * np.float32(unit)) @ entries.T
+        return self.nearest((x * np.float32(unit)) @ entries.T, entries)
+
+    def nearest(self, products: Array, entries: Array) -> Array:
+        """``products``: x . e_k."""
+        distances = np.square(entries).sum(-1) / 2 - products
         return entries[distances.argmin(-1)]
 
 
