@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.files import whole_file
 from experiments.errors import UserError
@@ -70,6 +71,16 @@ def first_bad(network: Network, batch: dict[str, Tensor]) -> str:
 
 def bad_terms(terms: dict[str, Tensor]) -> str:
     return ", ".join(name for name, value in terms.items() if name != "loss" and not bool(value.isfinite().all()))
+
+
+def bad_gradient(module: nn.Module) -> str:
+    """Where: at parameters whose own is nan or infinite, or in the sum of squares of large ones."""
+    largest = {n: float(p.grad.abs().max()) for n, p in module.named_parameters() if p.grad is not None}
+    bad = [name for name, size in largest.items() if not isfinite(size)]
+    if bad:
+        return f"the gradient of {len(bad)} parameters is not (first {bad[0]})"
+    name = max(largest, key=lambda n: largest[n])
+    return f"the gradient is too large to be measured (at most {largest[name]:.1e}, at {name})"
 
 
 def save(path: Path, content: dict[str, Any]) -> None:

@@ -151,13 +151,8 @@ class Trainer:
     def _require_finite_gradient(self, norm: Tensor | None) -> None:
         """In half precision an infinite gradient is a matter of course: that update is left out, by its scaler."""
         if norm is not None and not bool(norm.isfinite()) and self.settings.fabric.precision != "16-mixed":
-            names = [
-                n for n, p in self.criterion.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
-            ]
-            raise finite.NotFinite(
-                f"step {self.step + 1}: the loss is finite, and the gradient of {len(names)} parameters is not (first "
-                f"{names[:1]}); {finite.ADVICE}"
-            )
+            place = finite.bad_gradient(self.criterion)
+            raise finite.NotFinite(f"step {self.step + 1}: the loss is finite, and {place}; {finite.ADVICE}")
 
     # ---- between the steps ------------------------------------------------------------------------------------------
     def _steps(self) -> Iterator[list[Item]]:

@@ -56,6 +56,12 @@ def test_a_finite_loss_with_a_gradient_that_is_not(tmp_path):
         run(one)
 
 
+def test_gradients_whose_squares_are_too_large_are_named():
+    module = torch.nn.Linear(2, 1)
+    module.weight.grad, module.bias.grad = torch.full((1, 2), -3e20), torch.ones(1)
+    assert finite.bad_gradient(module) == "the gradient is too large to be measured (at most 3.0e+20, at weight)"
+
+
 def test_a_run_that_blows_up_is_looked_at_again_by_what_it_says(small, capsys):
     """Through the command line: the step, the words to type, the same place again."""
     blown = ("--train.lr", "1e30", "--train.warmup", "0", "--train.clip", "0")
