@@ -2,6 +2,7 @@
 
 step = quantile_p(|x|) / D over the calibration frames (of max(x, 0) for an unsigned site), but no more than the ceiling
 of a clipped ReLU needs. A step that no weight can absorb (a site that feeds a product) is rounded to a power of two.
+With ``channels``, channels are first made equally large where weights can (`convert.equalise`).
 
 Which p is best depends on the network and on D: few levels want more clipped. `calibrate_best` tries several and keeps
 the one under which the spiking network's outputs are nearest to the ANN's on the same frames; no label is read.
@@ -15,11 +16,14 @@ from math import log2
 import torch
 from torch import Tensor
 
+from convert.equalise import equalise, places, ratios
 from graph.graph import Graph, Node
 from graph.lower import Network, observe
 from graph.ops import Act, Expand, Firing, Gate
+from layers.weighted import per_channel
 
 SAMPLE = 1 << 20  # torch.quantile takes at most 2**24 values; a million are plenty
+CHANNEL_PERCENTILE = 0.999
 PERCENTILES = (0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
 
 
@@ -31,9 +35,11 @@ def _source(graph: Graph, name: str) -> str:
 
 
 @torch.no_grad()
-def calibrate(ann: Network, spiking: Network, batch: dict[str, Tensor], percentile: float) -> dict[str, float]:
+def calibrate(
+    ann: Network, spiking: Network, batch: dict[str, Tensor], percentile: float, *, channels: bool = False
+) -> dict[str, float]:
     """Writes the steps into ``spiking`` and returns them by site name. Gates keep theirs: a count is 1/D."""
-    (steps,) = _candidates(ann, spiking, batch, (percentile,))
+    (steps,) = _candidates(ann, spiking, batch, (percentile,), channels)
     write(spiking, steps)
     return steps
 
@@ -45,9 +51,11 @@ def calibrate_best(
     batch: dict[str, Tensor],
     far: Callable[[Network], float],
     percentiles: Sequence[float] = PERCENTILES,
+    *,
+    channels: bool = False,
 ) -> float:
     """The percentile under which ``far(spiking)`` is least, its steps written. ``far``: how far it is from the ANN."""
-    every = _candidates(ann, spiking, batch, percentiles)
+    every = _candidates(ann, spiking, batch, percentiles, channels)
     errors = []
     for steps in every:
         write(spiking, steps)
@@ -64,7 +72,7 @@ def write(spiking: Network, steps: Mapping[str, float]) -> None:
 
 
 def _candidates(
-    ann: Network, spiking: Network, batch: dict[str, Tensor], percentiles: Sequence[float]
+    ann: Network, spiking: Network, batch: dict[str, Tensor], percentiles: Sequence[float], channels: bool
 ) -> list[dict[str, float]]:
     """Steps by site, for each percentile."""
     graph = spiking.graph
@@ -81,12 +89,19 @@ def _candidates(
             values[node.name] = value
 
     observe(ann, batch, keep)
+    ratio = {}
+    if channels:
+        ratio = {p.site: ratios(values[wanted[p.site]], p.axis, CHANNEL_PERCENTILE) for p in places(graph)}
+        equalise(spiking, ratio)
     found: list[dict[str, float]] = [{} for _ in percentiles]
     for name, value in wanted.items():
         op = graph[name].op
         if value not in values or not isinstance(op, Firing) or op.site is None:
             continue
-        for steps, top in zip(found, _quantiles(values[value], op.site.signed, percentiles), strict=True):
+        x = values[value]
+        if name in ratio:
+            x = x / per_channel(ratio[name], x.ndim, op.site.axis)
+        for steps, top in zip(found, _quantiles(x, op.site.signed, percentiles), strict=True):
             steps[name] = _step(op, top)
     return found
 

@@ -34,7 +34,7 @@ from experiments.evaluate import score
 from experiments.frames import first_frames
 from experiments.layer_report import layer_figure, layer_table
 from experiments.level_search import fewer_levels
-from experiments.modes.convert import ConvertSettings
+from experiments.modes.convert import CalibrateSettings, ConvertSettings
 from experiments.network import DEPLOYED, for_inference, load_run, load_shared, load_started, network, settings_of
 from experiments.run_folder import write_json
 from experiments.train_mode import Trained, facts, open_run, scores, start, train_network
@@ -121,9 +121,9 @@ def _require_spiking(name: str) -> None:
         )
 
 
-def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], percentile: float) -> None:
-    if percentile:
-        calibrate(ann, spiking, frames, percentile)
+def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], how: CalibrateSettings) -> None:
+    if how.percentile:
+        calibrate(ann, spiking, frames, how.percentile, channels=how.channels)
         return
     with torch.no_grad():
         wanted = ann(**frames)["mask"]
@@ -131,7 +131,7 @@ def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], 
     def far(network: Network) -> float:
         return float(logits_loss(observe(network, frames, lambda *seen: None)["mask"], wanted))
 
-    best = calibrate_best(ann, spiking, frames, far)
+    best = calibrate_best(ann, spiking, frames, far, channels=how.channels)
     print(f"calibrate.percentile 0: {best:g} brings the masks nearest to the ANN's")
 
 
@@ -159,7 +159,7 @@ def convert(settings: ConvertSettings) -> None:
         load_shared(spiking, source.module.state_dict(), settings.source)
         some = first_frames(split(settings.data, "train"), settings.calibrate.frames, window(spiking.graph))
         frames = moved(some, device)
-        _calibrate(placed(source.module, device), placed(spiking, device), frames, settings.calibrate.percentile)
+        _calibrate(placed(source.module, device), placed(spiking, device), frames, settings.calibrate)
     direct = score(placed(for_inference(spiking), device), test).miou
     trained = train_network(settings, folder, spiking, fabric, f"convert {folder.name}")
     # What follows is a small part of the work, and one process does it.

@@ -12,10 +12,12 @@ from experiments.settings import SpikingSettings
 @dataclass(frozen=True, kw_only=True)
 class CalibrateSettings:
     """Frames and ``percentile`` that set each site's step after conversion; 0: of several the one that brings the masks
-    nearest to the ANN's on those frames."""
+    nearest to the ANN's on those frames. ``channels``: a step for each channel where weights can absorb it, from frames
+    of the same."""
 
     frames: int = within(64, least=1)
     percentile: float = within(0.99, least=0, most=1)
+    channels: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,59 @@
+"""Conversion by us: integer counts up to D, or IF neurons over T steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ann import ANN, QANN
+from avs.losses.distil import logits_loss
+from convert.calibrate import calibrate, calibrate_best
+from experiments.evaluate import predict
+from graph.graph import Graph
+from graph.lower import Network, lower
+from graph.neuron import Neuron
+from graph.passes import SpikeSpec, spikify
+from snn import SNN
+
+Frames = dict[str, Tensor]
+Whole = Callable[[nn.Module], nn.Module]  # what is scored, of what is converted
+
+
+def real(graph: Graph, weights: Network) -> Network:
+    """A part of the ANN."""
+    network: Network = lower(graph, ANN)
+    network.load_state_dict({name: weights.state_dict()[name] for name in network.state_dict()})
+    return network.eval()
+
+
+def counting(ann: Network, levels: int) -> Network:
+    """Counts up to D in one step."""
+    return _with_weights(lower(spikify(ann.graph, SpikeSpec(neuron=Neuron(levels=levels))), QANN), ann)
+
+
+def stepping(ann: Network, steps: int, *, residual: str = "real") -> Network:
+    """IF neurons, soft reset, from half a threshold, over T steps."""
+    neuron = Neuron(kind="if", levels=1, v_init=0.5)
+    return _with_weights(lower(spikify(ann.graph, SpikeSpec(neuron=neuron, steps=steps, residual=residual)), SNN), ann)  # type: ignore[arg-type]
+
+
+def _with_weights(network: Network, ann: Network) -> Network:
+    network.load_state_dict(ann.state_dict(), strict=False)
+    return network.eval()
+
+
+@torch.no_grad()
+def calibrated(
+    ann: Network, network: Network, frames: Frames, whole: Whole, percentile: float, *, channels: bool
+) -> nn.Module:
+    """``percentile`` 0: the one that brings the masks nearest to the ANN's."""
+    if percentile:
+        calibrate(ann, network, frames, percentile, channels=channels)
+        return whole(network)
+    wanted = predict(whole(ann), frames)
+    calibrate_best(
+        ann, network, frames, lambda tried: float(logits_loss(predict(whole(tried), frames), wanted)), channels=channels
+    )
+    return whole(network)
