@@ -16,7 +16,7 @@ from ann import QANN
 from avs.losses.distil import logits_loss
 from avs.split import Split
 from common.files import write_whole
-from convert.calibrate import calibrate, calibrate_best
+from convert.calibrate import How, calibrate, calibrate_best
 from convert.exactness import check
 from convert.export import deployed_files
 from convert.fidelity import Fidelity, Limits, fidelity
@@ -121,9 +121,10 @@ def _require_spiking(name: str) -> None:
         )
 
 
-def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], how: CalibrateSettings) -> None:
-    if how.percentile:
-        calibrate(ann, spiking, frames, how.percentile, channels=how.channels)
+def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], settings: CalibrateSettings) -> None:
+    how = How(channels=settings.channels, statistics=settings.statistics)
+    if settings.percentile:
+        calibrate(ann, spiking, frames, settings.percentile, how)
         return
     with torch.no_grad():
         wanted = ann(**frames)["mask"]
@@ -131,7 +132,7 @@ def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], 
     def far(network: Network) -> float:
         return float(logits_loss(observe(network, frames, lambda *seen: None)["mask"], wanted))
 
-    best = calibrate_best(ann, spiking, frames, far, channels=how.channels)
+    best = calibrate_best(ann, spiking, frames, far, how=how)
     print(f"calibrate.percentile 0: {best:g} brings the masks nearest to the ANN's")
 
 

@@ -45,6 +45,8 @@ OWN = {
     "etavs": ("--loss.dice", "1", "--loss.bce", "1", *SLOW),
     "av2ts": ("--loss.set", "1", "--loss.dice", "0", "--loss.bce", "0", *SLOW),
 }
+# What running statistics say of ETAVS's sums of products leaves its neurons silent.
+STEPS = {"etavs": ("--calibrate.statistics", "batch"), "av2ts": ("--calibrate.statistics", "batch")}
 OTHERS = ("--loss.dice", "1", "--loss.bce", "1", "--train.lr", "5e-3", "--train.epochs", "3")
 Row = dict[str, Any]
 
@@ -57,7 +59,7 @@ def points(out: Path, families: Sequence[str], options: Sequence[str]) -> dict[t
         ann = Point(title=f"{family}, ANN", run=out / family, arguments=("--mode", "ann", *words))
         runs[family, 0] = ann
         for levels in LEVELS:
-            more = ("--mode", "convert", "--from", str(ann.run), "--neuron.levels", str(levels))
+            more = ("--mode", "convert", "--from", str(ann.run), "--neuron.levels", str(levels), *STEPS.get(family, ()))
             exact = (
                 "--exact.frames",
                 str(FRAMES),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from common.choices import check_choices
 from experiments.limits import within
 from experiments.modes.mode import Mode
 from experiments.settings import SpikingSettings
@@ -12,12 +14,16 @@ from experiments.settings import SpikingSettings
 @dataclass(frozen=True, kw_only=True)
 class CalibrateSettings:
     """Frames and ``percentile`` that set each site's step after conversion; 0: of several the one that brings the masks
-    nearest to the ANN's on those frames. ``channels``: a step for each channel where weights can absorb it, from frames
-    of the same."""
+    nearest to the ANN's on those frames. ``channels``: a step for each channel where weights can absorb it.
+    ``statistics``: of the ANN's norms meanwhile; "batch" where running ones leave the spiking network nearly silent."""
 
     frames: int = within(64, least=1)
     percentile: float = within(0.99, least=0, most=1)
     channels: bool = False
+    statistics: Literal["running", "batch"] = "running"
+
+    def __post_init__(self) -> None:
+        check_choices(self, "calibrate")
 
 
 @dataclass(frozen=True, kw_only=True)

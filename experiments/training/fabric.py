@@ -105,6 +105,7 @@ def clip_gradients(fabric: Fabric, criterion: Criterion, optimizer: Any, most: f
     norms = [get_total_norm([p.grad for p in kind]) for kind in kinds if kind]
     whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]
     norm = whole[0] if len(whole) == 1 else torch.stack(whole).norm()
-    for kind in filter(None, kinds):
-        clip_grads_with_norm_(kind, most, norm)
+    if bool(norm.isfinite()):  # else they stay as they are, to be looked at
+        for kind in filter(None, kinds):
+            clip_grads_with_norm_(kind, most, norm)
     return norm

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ann import ANN, QANN
-from convert.calibrate import PERCENTILES, calibrate, calibrate_best
+from convert.calibrate import PERCENTILES, How, calibrate, calibrate_best
 from graph.graph import Graph
 from graph.lower import lower, observe
 from graph.neuron import Neuron
-from graph.ops import Act, Conv, Firing, Gate, Input, MatMul, Mul, View
+from graph.ops import Act, Conv, Firing, Gate, Input, MatMul, Mul, Norm, View
 from graph.passes import SpikeSpec, spikify
 from layers.site import SpikeSite
 from snn import SNN
@@ -112,3 +112,21 @@ def test_the_best_of_several_percentiles_stays(ann, plain, batch, best):
     assert len(tried) == len(PERCENTILES) and all(a != b for a, b in pairwise(tried))
     for name in sites(module):
         assert module.get_submodule(name).step.item() == alone.get_submodule(name).step.item()
+
+
+def test_statistics_of_the_frames_themselves():
+    """A norm whose running variance is a hundredth of the frames': steps ten times as large, but not with "batch"."""
+    torch.manual_seed(0)
+    g = Graph(name="norms")
+    y = g("norm", Norm(channels=2), g("x", Input(dims=(2, 6, 6))))
+    g.output("out", g("c", Conv(cin=2, cout=1), g("act", Act(), y)))
+    ann = lower(g, ANN)
+    ann.get_submodule("norm").running_var.fill_(0.01)
+    before = {name: x.clone() for name, x in ann.state_dict().items()}
+    frames = {"x": torch.randn(16, 2, 6, 6)}
+    found = {}
+    for statistics in ("running", "batch"):
+        module = lower(spikify(g, SpikeSpec(neuron=Neuron(levels=4))), QANN)
+        (found[statistics],) = calibrate(ann, module, frames, 0.99, How(statistics=statistics)).values()
+    assert found["running"] == pytest.approx(10 * found["batch"], rel=0.05)
+    assert all(torch.equal(x, before[name]) for name, x in ann.state_dict().items()), "the ANN is as it was"

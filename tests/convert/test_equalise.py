@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ann import ANN, QANN
-from convert.calibrate import calibrate
+from convert.calibrate import How, calibrate
 from convert.equalise import SMALLEST, equalise, places, ratios
 from graph.graph import Graph
 from graph.lower import lower, observe
@@ -105,7 +105,7 @@ def test_a_small_channel_is_counted(ann, frames):
     ann.get_parameter("a.weight").data[3:] = 0  # what stays is read from channel 0
     one, each = spiking(ann), spiking(ann)
     calibrate(ann, one, frames, 0.99)
-    calibrate(ann, each, frames, 0.99, channels=True)
+    calibrate(ann, each, frames, 0.99, How(channels=True))
     counts = [values(network, frames)["sites.act_a"][:, 0].sum() for network in (one, each)]
     assert counts[1] > 3 * counts[0]
     wanted = values(ann, frames)["a"]

@@ -55,7 +55,8 @@ def document(seeds: Seeds, refused: Mapping[str, int], clips: int, command: str)
             "# Conversion alone",
             "",
             f"Written by `{command}`: the demo's ANN, {len(seeds)} seeds, converted without a step of training "
-            f"after it; mIoU on {clips} test clips, where the ANN itself has {ann}; mean ± standard deviation over the seeds.",
+            f"after it; mIoU on {clips} test clips, where the ANN itself has {ann}; mean ± standard deviation "
+            "over the seeds.",
             "",
             "## Integer counts up to D, in one step",
             "",
@@ -73,9 +74,9 @@ def document(seeds: Seeds, refused: Mapping[str, int], clips: int, command: str)
             *table(seeds, "backbones", "T"),
             "",
             "The rest stays real and reads the mean over T. SpikingJelly 2.0, `RateCodingRecipe`, `99.9%`. It knows "
-            f"`nn.ReLU` without a ceiling; an ANN with such has {plain}. The whole network it does not take: `torch.fx` "
-            f"does not trace it, and there is no rule for {left}; what is traced and has no rule stays real-valued, "
-            "and nothing is said.",
+            f"`nn.ReLU` without a ceiling; an ANN with such has {plain}. The whole network it does not take: "
+            f"`torch.fx` does not trace it, and there is no rule for {left}; what is traced and has no rule "
+            "stays real-valued, and nothing is said.",
             "",
             "![mIoU over T](post_training.png)",
             "",

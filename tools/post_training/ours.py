@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ann import ANN, QANN
 from avs.losses.distil import logits_loss
-from convert.calibrate import calibrate, calibrate_best
+from convert.calibrate import How, calibrate, calibrate_best
 from experiments.evaluate import predict
 from graph.graph import Graph
 from graph.lower import Network, lower
@@ -50,10 +50,12 @@ def calibrated(
 ) -> nn.Module:
     """``percentile`` 0: the one that brings the masks nearest to the ANN's."""
     if percentile:
-        calibrate(ann, network, frames, percentile, channels=channels)
+        calibrate(ann, network, frames, percentile, How(channels=channels))
         return whole(network)
     wanted = predict(whole(ann), frames)
-    calibrate_best(
-        ann, network, frames, lambda tried: float(logits_loss(predict(whole(tried), frames), wanted)), channels=channels
-    )
+
+    def far(tried: Network) -> float:
+        return float(logits_loss(predict(whole(tried), frames), wanted))
+
+    calibrate_best(ann, network, frames, far, how=How(channels=channels))
     return whole(network)

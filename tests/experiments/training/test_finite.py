@@ -56,6 +56,16 @@ def test_a_finite_loss_with_a_gradient_that_is_not(tmp_path):
         run(one)
 
 
+def test_a_gradient_whose_square_is_too_large(tmp_path):
+    """Each number is finite, their norm is not: the largest is named, by its size before anything was scaled."""
+    one = trainer(settings(), tmp_path / "run")
+    one.network.get_parameter("audio_proj.weight").register_hook(lambda grad: torch.full_like(grad, -3e20))
+    with pytest.raises(
+        finite.NotFinite, match=r"too large to be measured \(at most 3\.0e\+20, at .*audio_proj.weight\)"
+    ):
+        run(one)
+
+
 def test_gradients_whose_squares_are_too_large_are_named():
     module = torch.nn.Linear(2, 1)
     module.weight.grad, module.bias.grad = torch.full((1, 2), -3e20), torch.ones(1)
