@@ -12,6 +12,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,30 @@ from matplotlib import pyplot as plt
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 LEVELS, FRAMES = (2, 4, 8), 5
 SHARED = ("--model.spec", "tiny", "--data.train", "400", "--data.val", "40", "--data.test", "40")
-# AV2TS learns from its queries, as published. Deep ones without softmax want smaller steps, and more of them.
-SLOW = ("--train.lr", "1e-3", "--train.epochs", "6")
-OWN = {
-    "etavs": ("--loss.dice", "1", "--loss.bce", "1", *SLOW),
-    "av2ts": ("--loss.set", "1", "--loss.dice", "0", "--loss.bce", "0", *SLOW),
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """``epochs``: of the ANN. ``statistics``: see `convert.calibrate`."""
+
+    loss: tuple[str, ...] = ("--loss.dice", "1", "--loss.bce", "1")
+    lr: str = "5e-3"
+    epochs: int = 3
+    statistics: str = "running"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return (*SHARED, *self.loss, "--train.lr", self.lr)
+
+
+# Deep ones without a softmax want smaller steps, and more of them; what running statistics say of their sums of
+# products leaves ETAVS's neurons silent. AV2TS learns from its queries, as published.
+RECIPES = {
+    "etavs": Recipe(lr="1e-3", epochs=6, statistics="batch"),
+    "av2ts": Recipe(
+        loss=("--loss.set", "1", "--loss.dice", "0", "--loss.bce", "0"), lr="1e-3", epochs=6, statistics="batch"
+    ),
 }
-# What running statistics say of ETAVS's sums of products leaves its neurons silent.
-STEPS = {"etavs": ("--calibrate.statistics", "batch"), "av2ts": ("--calibrate.statistics", "batch")}
-OTHERS = ("--loss.dice", "1", "--loss.bce", "1", "--train.lr", "5e-3", "--train.epochs", "3")
 Row = dict[str, Any]
 
 
@@ -55,24 +71,20 @@ def points(out: Path, families: Sequence[str], options: Sequence[str]) -> dict[t
     """(family, D) -> its run; D = 0: the ANN."""
     runs: dict[tuple[str, int], Point] = {}
     for family in families:
-        words = ("--model.name", family, *SHARED, *OWN.get(family, OTHERS), *options)
-        ann = Point(title=f"{family}, ANN", run=out / family, arguments=("--mode", "ann", *words))
+        recipe = RECIPES.get(family, Recipe())
+        words = ("--model.name", family, *recipe.words, *options)
+        first = ("--mode", "ann", "--train.epochs", str(recipe.epochs))
+        ann = Point(title=f"{family}, ANN", run=out / family, arguments=(*first, *words))
         runs[family, 0] = ann
+        steps = ("--calibrate.statistics", recipe.statistics, "--spikes.score", "linear")
+        exact = ("--exact.frames", str(FRAMES), "--exact.settle", str(FRAMES), "--curve", "1")
         for levels in LEVELS:
-            more = ("--mode", "convert", "--from", str(ann.run), "--neuron.levels", str(levels), *STEPS.get(family, ()))
-            exact = (
-                "--exact.frames",
-                str(FRAMES),
-                "--exact.settle",
-                str(FRAMES),
-                "--spikes.score",
-                "linear",
-                "--curve",
-                "1",
-            )
-            run = out / f"{family}-d{levels}"
+            more = ("--mode", "convert", "--from", str(ann.run), "--neuron.levels", str(levels), "--train.epochs", "3")
             runs[family, levels] = Point(
-                title=f"{family}, D = {levels}", run=run, arguments=(*more, *exact, *words), after=(ann,)
+                title=f"{family}, D = {levels}",
+                run=out / f"{family}-d{levels}",
+                arguments=(*more, *steps, *exact, *words),
+                after=(ann,),
             )
     return runs
 
