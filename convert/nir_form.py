@@ -60,10 +60,11 @@ def _neuron_reason(op: Firing) -> str:
 def reason_against(graph: Graph, node: Node, values: Mapping[str, Value]) -> str:
     """Why NIR cannot hold a node, or nothing."""
     op, shape = node.op, node.shape
-    if values[node.name].clock != Clock.STEPPED:
+    reason = _neuron_reason(op) if isinstance(op, Firing) else ""
+    if not reason and values[node.name].clock != Clock.STEPPED:
         return "computed once a frame, before the steps"
     if isinstance(op, Firing):
-        return _neuron_reason(op)
+        return reason
     if isinstance(op, Conv):
         return "" if op.groups == 1 else "a convolution in groups, which NIR's readers take for one group"
     if isinstance(op, Linear):
@@ -231,9 +232,10 @@ def whole_graph(graph: Graph, arrays: Mapping[str, Array]) -> Any:
     """All parts, side by side in one graph."""
     parts, reasons = parts_of(graph)
     if not parts:
-        first = next(iter(reasons.items()), ("", "it has no node that computes"))
+        neurons = [name for name in reasons if isinstance(graph[name].op, Firing)]
+        first = next(iter(neurons or reasons), "")
         raise ValueError(
-            f"NIR can hold no part of it (its node '{first[0]}': {first[1]}), expected neurons of several steps with "
-            "--neuron.kind if or lif, --neuron.reset hard and --spikes.signed false"
+            f"NIR can hold no part of it (its node '{first}': {reasons.get(first, 'nothing is computed')}), expected "
+            "neurons of several steps with --neuron.kind if or lif, --neuron.reset hard and --spikes.signed false"
         )
     return nir_graph(graph, arrays, [name for names in parts for name in names])

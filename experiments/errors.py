@@ -9,6 +9,7 @@ from common.words import nearest, not_among
 
 RESUME = 75  # EX_TEMPFAIL of sysexits.h: the same command with --resume goes on
 INTERRUPTED = 130  # what shells say of Ctrl-C
+PIPE_CLOSED = 141  # ... of one whose reader has gone
 
 
 class UserError(ValueError):
@@ -27,4 +28,4 @@ def unknown(key: str, word: object, words: Iterable[object]) -> UserError:
     return UserError(not_among(key, word, words))
 
 
-__all__ = ["INTERRUPTED", "RESUME", "Stopped", "UserError", "nearest", "unknown"]
+__all__ = ["INTERRUPTED", "PIPE_CLOSED", "RESUME", "Stopped", "UserError", "nearest", "unknown"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -320,6 +321,12 @@ def test_help_names_every_key(mode, capsys):
     out = capsys.readouterr().out
     assert all(f"--{setting.key}" in out for setting in leaves(MODES[mode].settings))
     assert max(len(line) for line in out.splitlines()) <= 120
+
+
+def test_help_to_a_reader_who_leaves():
+    command = f"{shlex.quote(sys.executable)} main.py --mode ann --help | true"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_help_names_every_mode(capsys):

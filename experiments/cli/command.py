@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import traceback
@@ -16,7 +17,7 @@ from experiments.cli.folders import folders, named
 from experiments.cli.keys import DATA, Keys, dataset_of, keys_of
 from experiments.cli.words import options, single, split, unsplit
 from experiments.datasets import DATASETS
-from experiments.errors import INTERRUPTED, Stopped, UserError, unknown
+from experiments.errors import INTERRUPTED, PIPE_CLOSED, Stopped, UserError, unknown
 from experiments.modes import MODES, Mode, run
 
 HELP = """usage: python main.py --mode MODE [--config FILE.yaml] [--key value ...]
@@ -114,6 +115,9 @@ def _main(words: list[str]) -> int:
         return 2
     except Stopped as stop:
         return _stopped(stop, words, settings)
+    except BrokenPipeError:  # whoever read the output, such as ``head``, has enough; Python would say so at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except KeyboardInterrupt:
         print(_how_to_resume(words, settings), file=sys.stderr)
         return INTERRUPTED
