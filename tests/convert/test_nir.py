@@ -159,7 +159,7 @@ def test_what_nir_cannot_hold_is_refused(neuron, reason):
     network = spiking(residual(), **neuron)
     parts, reasons = parts_of(network.graph)
     assert parts == [] and reasons["sites.act2"] == reason and reasons["conv1"] == ALONE
-    with pytest.raises(ValueError, match="NIR can hold no part of it"):
+    with pytest.raises(ValueError, match=f"NIR can hold no part of it \\(its node 'sites.act\\d': {reason}\\)"):
         whole_graph(network.graph, numbers(network))
 
 

@@ -112,7 +112,7 @@ def test_what_is_not_equal_is_not_written(converted_run, tmp_path, monkeypatch, 
     [
         ("--to onx", "to is 'onx', expected one of onnx, qonnx, torch, nir; nearest: 'onnx'"),
         ("--to qonnx", "it has no sites, so nothing in it is a threshold, expected a run of mode convert or snn"),
-        ("--to nir", "NIR can hold no part of it (its node 'sites.audio.features.0.2': counts up to 4 in a step)"),
+        ("--to nir", "NIR can hold no part of it (its node 'backbone.stage1.0.act1': a real-valued function)"),
         ("--to qonnx --frames 9", "frames is 9, expected a multiple of 1, at most the 5 of a clip"),
         ("--out nowhere/x.onnx", "expected a file in a folder that is there"),
     ],

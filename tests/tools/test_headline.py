@@ -73,6 +73,15 @@ def test_seeds_that_differ_widen_the_bound():
     assert bound(clips, clips - by_seed.mean()) == pytest.approx(0.01)
 
 
+def test_an_arm_that_some_seeds_lack_says_so():
+    whole, part = result(0, 0.02), result(1, 0.02)
+    del part["figures"]["arms"]["convert"]
+    del part["figures"]["energy"]
+    text = document([whole, part])
+    assert "| SNN, from the ANN (1 seed) | 0.600 |" in text and "| ANN | 0.600 ± 0.000 |" in text
+    assert "1 paired seed, bootstrapped" in text and f"mIoU, {KINDS[3]}, 1 seed" in text
+
+
 def test_one_who_gains_is_said_to_gain():
     figures = [result(seed, -0.02)["figures"] for seed in (0, 1)]
     assert "-0.02" in verdict(figures) and "2 paired seeds" in verdict(figures)

@@ -17,8 +17,23 @@ SOUNDS = (("miou", "right sound"), ("miou_other_audio", "another clip's"), ("mio
 
 
 def arms_of(figures: Figures) -> list[str]:
-    """Those that every seed has."""
-    return [name for name in ARMS if all(name in f["arms"] for f in figures)]
+    """Those that any seed has."""
+    return [name for name in ARMS if any(name in f["arms"] for f in figures)]
+
+
+def _seeds(figures: Figures, which: str = "") -> str:
+    return f"{len(figures)} {which}seed{'s' if len(figures) > 1 else ''}"
+
+
+def _with(figures: Figures, *arms: str) -> Figures:
+    """The seeds that have them all."""
+    return [f for f in figures if set(arms) <= set(f["arms"])]
+
+
+def _title(figures: Figures, arm: str) -> str:
+    """Says how many seeds it has, where it lacks some."""
+    have = len(_with(figures, arm))
+    return ARMS[arm].title if have == len(figures) else f"{ARMS[arm].title} ({_seeds(_with(figures, arm))})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -26,12 +41,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(figures: Figures, arm: str, read: Callable[[dict[str, Any]], float]) -> str:
-    return spread([read(f["arms"][arm]) for f in figures])
+    return spread([read(f["arms"][arm]) for f in _with(figures, arm)])
 
 
 def splits_table(figures: Figures, key: str = "miou") -> list[str]:
     rows = [
-        [ARMS[arm].title, *(_cell(figures, arm, lambda a, k=kind: a["splits"][k][key]) for kind in KINDS)]  # type: ignore[misc]
+        [_title(figures, arm), *(_cell(figures, arm, lambda a, k=kind: a["splits"][k][key]) for kind in KINDS)]  # type: ignore[misc]
         for arm in arms_of(figures)
     ]
     if key == "miou":
@@ -47,14 +62,15 @@ def listening_table(figures: Figures, kind: str = HEADLINE) -> list[str]:
         cells = [_cell(figures, arm, lambda a, k=key: a["splits"][kind][k]) for key, _ in SOUNDS]  # type: ignore[misc]
         swap = _cell(figures, arm, lambda a: a["splits"][kind]["miou_swap_audio"])
         robust = [_cell(figures, arm, lambda a, k=key: a["robust"][k]) for key in robustness]  # type: ignore[misc]
-        rows.append([ARMS[arm].title, *cells, swap, *robust])
+        rows.append([_title(figures, arm), *cells, swap, *robust])
     head = ["", *(title for _, title in SOUNDS), "swap: the silent one's sound", *robustness]
     return _table(head, rows)
 
 
 def stages_table(figures: Figures) -> list[str]:
     """From the control to the network that runs on events, on the headline's split."""
-    if not {"control", "convert"} <= set(arms_of(figures)):
+    figures = _with(figures, "control", "convert")
+    if not figures:
         return []
     read = [
         ("ANN, trained on: the control", lambda a: a["control"]["splits"][HEADLINE]["miou"]),
@@ -63,13 +79,13 @@ def stages_table(figures: Figures) -> list[str]:
         ("folded, on the grid, from events", lambda a: a["convert"]["splits"][HEADLINE]["miou"]),
     ]
     rows = [[title, spread([of(f["arms"]) for f in figures])] for title, of in read]
-    return _table(["", f"mIoU, {HEADLINE}"], rows)
+    return _table(["", f"mIoU, {HEADLINE}, {_seeds(figures)}"], rows)
 
 
 def verdict(figures: Figures) -> str:
     """The gap, and the most that it may be."""
-    names = arms_of(figures)
-    if not {"control", "convert"} <= set(names):
+    figures = _with(figures, "control", "convert")
+    if not figures:
         return ""
     per_clip = {
         arm: [f["arms"][arm]["splits"][HEADLINE]["miou_per_clip"] for f in figures] for arm in ("control", "convert")
@@ -78,7 +94,7 @@ def verdict(figures: Figures) -> str:
     most = bound(per_clip["control"], per_clip["convert"])
     return (
         f"On {HEADLINE} mIoU(control) - mIoU(SNN) is {gap:+.4f}, and with 95 % confidence no more than {most:+.4f} "
-        f"({len(figures)} paired seed{'s' if len(figures) > 1 else ''}, bootstrapped over seeds and clips)."
+        f"({_seeds(figures, 'paired ')}, bootstrapped over seeds and clips)."
     )
 
 
