@@ -12,6 +12,7 @@ import numpy as np
 from convert.levels import sites_of
 from experiments.exporting.target import Asked, Target, Written, fullest, same_bits
 from graph.ops import Array
+from graph.passes import cost
 
 
 def executed(model: Any, inputs: dict[str, Array]) -> Array:
@@ -28,6 +29,15 @@ def shaped(content: bytes) -> Any:
     from qonnx.transformation.infer_shapes import InferShapes
 
     return ModelWrapper(onnx.load_from_string(content)).transform(InferShapes())
+
+
+def macs(model: Any) -> int:
+    """As the package counts them, of one call: convolutions and matrix products."""
+    from qonnx.analysis.inference_cost import inference_cost
+    from qonnx.util.inference_cost import compute_bops_and_macs
+
+    found = model.analysis(lambda shaped: inference_cost(shaped, discount_sparsity=False, cost_breakdown=False))
+    return int(compute_bops_and_macs(found["total_cost"])[1])
 
 
 def write(asked: Asked) -> Written:
@@ -48,6 +58,7 @@ def write(asked: Asked) -> Written:
         raise ValueError("qonnx finds other logits, expected ours bit for bit: a network snapped to the grid (exact)")
     node, share = fullest(asked)
     sites = sum(n.op_type == "MultiThreshold" for n in model.graph.node)
+    ours, theirs = cost(asked.network.graph), macs(model) // frames
     within = f"no sum can leave fp32's exact range ({node}: {share:.2f} of it)"
     over = f"sums of {node} could reach {share:.1f} times fp32's exact range, though not on these frames"
     return Written(
@@ -58,9 +69,11 @@ def write(asked: Asked) -> Written:
             "frames_compared": len(logits),
             "same_bits": True,
             "largest_sum": {"node": node, "share": share},
+            "macs_a_frame": {"ours": ours.macs, "qonnx": theirs, "sampling, gathers there": ours.sampling},
         },
         line=f"{len(model.graph.node)} nodes, {sites} of them MultiThreshold; logits of {len(logits)} frames under "
-        f"qonnx equal bit for bit; {within if share < 1 else over}",
+        f"qonnx equal bit for bit; {theirs / 1e6:.1f} M MACs a frame by its count, {ours.macs / 1e6:.1f} M by ours; "
+        f"{within if share < 1 else over}",
     )
 
 

@@ -14,13 +14,13 @@ from convert.export import arrays_of
 from convert.fold import fold_network
 from convert.onnx_form.model import obstacle, onnx_model
 from experiments.exporting.onnx_file import run_onnx
-from experiments.exporting.qonnx_file import executed, shaped
+from experiments.exporting.qonnx_file import executed, macs, shaped
 from experiments.exporting.target import same_bits
 from graph.infer import window
 from graph.lower import lower
 from graph.models import build
 from graph.neuron import Neuron
-from graph.passes import SpikeSpec, spikify
+from graph.passes import SpikeSpec, cost, spikify
 from snn import SNN
 from tests.deployed_networks import FAMILIES, deployed, inputs, real
 
@@ -78,6 +78,7 @@ def test_qonnx_has_our_bits_and_a_moved_threshold_is_noticed(family):
     sites = [node for node in model.graph.node if node.op_type == "MultiThreshold"]
     assert len(sites) == sum(getattr(node.op, "site", None) is not None for node in network.graph.nodes.values())
     assert same_bits(executed(model, given), wanted)
+    assert macs(model) == cost(network.graph).macs * rows, "by the package's own count"
     first = next(t for t in model.graph.initializer if t.name == sites[0].input[1])
     moved = numpy_helper.to_array(first) + np.float32(2.0**-8)
     first.CopyFrom(numpy_helper.from_array(moved, first.name))
