@@ -28,9 +28,11 @@ NOT_RUNS = (
     "backends",
     "energy_models",
     "exact_families",
+    "full_audit",
     "held_information",
     "pareto",
     "parity",
+    "post_training",
     "systems",
 )
 OTHERS = ("stream", "stamps")  # how the names of what has a table of its own begin

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.cli.command import stated
+from experiments.run_folder import write_json
 from graph.models import FAMILIES
-from tools.exact_families import LEVELS, document, figure, points, table
+from tools import exact_families
+from tools.exact_families import LEVELS, document, figure, kept, points, table
 
 
 def row(**more):
     settled = {"exact": True, "steps": [9, 11], "bound": 80, "corrections": 0.4, "adds": 1.7, "refused": ""}
     scores = dict.fromkeys(("ann", "direct", "trained", "deployed"), 0.5)
     known = {"family": "miavs", "levels": 2, **scores, "exact": True, "why": "", "bits": True, "adds": [7]}
-    return {**known, "counted": [7], "settled": settled, **more}
+    return {**known, "counted": [7], "settled": settled, "command": "python -m x", **more}
 
 
 def test_every_run_can_be_stated_and_starts_from_its_own_ann():
@@ -33,6 +35,15 @@ def test_what_is_not_equal_stands_out():
     for wrong in (row(bits=False), row(counted=[8]), row(settled={**row()["settled"], "exact": False})):
         assert table([wrong])[-1].count("**no**") == 1
     assert "not run" in table([row(settled={})])[-1]
-    page = document([row(exact=False, why="0.02 of mIoU are lost")], "python -m x")
+    page = document([row(exact=False, why="0.02 of mIoU are lost")])
     assert "miavs, D = 2: 0.02 of mIoU are lost" in page
     assert figure([row()]).startswith(b"\x89PNG")
+
+
+def test_families_that_are_not_run_again_keep_their_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(exact_families, "RESULT", tmp_path / "known.json")
+    assert kept(["qsd"]) == []
+    old = {name: value for name, value in row(family="av2ts").items() if name != "command"}
+    write_json(tmp_path / "known.json", {"command": "python -m y", "rows": [old, row(family="qsd")]})
+    assert kept(["qsd"]) == [row(family="av2ts", command="python -m y")]
+    assert "`python -m y`, `python -m x`" in document([*kept(["qsd"]), row(family="qsd")])
