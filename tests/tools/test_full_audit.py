@@ -15,7 +15,7 @@ def test_every_system_can_be_stated():
     assert len(systems()) == len(SYSTEMS) == 10
     for name, words in systems().items():
         family, backbone = name.split("/")
-        settings = stated(["--mode", "ann", *words])
+        settings = stated(["--mode", "ann", *words, "--data.dataset", "avsbench", "--data.image", "224"])
         assert settings.model.name == family and settings.model.backbone in ("", backbone)
 
 
