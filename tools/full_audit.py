@@ -68,10 +68,13 @@ def called(*words: str) -> Measured:
     return Measured(minutes=(time.perf_counter() - began) / 60, gib=usage.ru_maxrss / 2**20)
 
 
-def audited(words: Sequence[str], base: Path) -> dict[str, Any]:
+def data_words(base: Path) -> tuple[str, ...]:
     data = ("--data.dataset", "avsbench", "--data.variant", "s4", "--data.root", str(base / "data"))
-    read = ("--data.image", "224", "--data.cache", str(base / "cache"), "--data.workers", "0")
-    common = (*words, *data, *read, "--train.epochs", "0", "--train.batch", "1", "--train.threads", str(THREADS))
+    return (*data, "--data.image", "224", "--data.cache", str(base / "cache"), "--data.workers", "0")
+
+
+def audited(words: Sequence[str], base: Path) -> dict[str, Any]:
+    common = (*words, *data_words(base), "--train.epochs", "0", "--train.batch", "1", "--train.threads", str(THREADS))
     ann, snn, out = (str(base / name) for name in ("ann", "snn", "report"))
     spiking = ("--neuron.levels", "4", "--spikes.score", "linear", "--exact.frames", "0", "--calibrate.frames", "5")
     called("--mode", "ann", "--run", ann, *common)

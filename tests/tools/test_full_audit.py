@@ -7,15 +7,17 @@ import pytest
 from experiments.cli.command import stated
 from experiments.errors import UserError
 from tools import full_audit
-from tools.full_audit import called, document, systems
+from tools.avsbench_mini import s4
+from tools.full_audit import CLIPS, called, data_words, document, systems
 from tools.systems import SYSTEMS
 
 
-def test_every_system_can_be_stated():
+def test_every_system_can_be_stated(tmp_path):
+    s4(tmp_path / "data", CLIPS)
     assert len(systems()) == len(SYSTEMS) == 10
     for name, words in systems().items():
         family, backbone = name.split("/")
-        settings = stated(["--mode", "ann", *words, "--data.dataset", "avsbench", "--data.image", "224"])
+        settings = stated(["--mode", "ann", *words, *data_words(tmp_path)])
         assert settings.model.name == family and settings.model.backbone in ("", backbone)
 
 
