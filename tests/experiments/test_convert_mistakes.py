@@ -17,7 +17,7 @@ def convert(*words: str) -> int:
     [
         ("--neuron.levels 0", "neuron.levels is 0, expected at least 1"),
         ("--neuron.levels four", "neuron.levels"),
-        ("--neuron.kind ilf", "nearest: 'ilif'"),
+        ("--neuron.kind ilf", "neuron.kind is 'ilf', expected one of if, lif, plif, ilif"),
         ("--spikes.levels nowhere=2", "nowhere"),
         ("--calibrate.statistics batches", "calibrate.statistics is 'batches'"),
         ("--calibrate.percentile 2", "calibrate.percentile is 2"),
