@@ -21,17 +21,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from convert.equalise import equalise, places, ratios
+from convert.equalise import equalise, places, ratios, some
 from graph.graph import Graph, Node
 from graph.lower import Network, observe
 from graph.ops import Act, Expand, Firing, Gate
 from layers.weighted import per_channel
 
-SAMPLE = 1 << 20  # torch.quantile takes at most 2**24 values; a million are plenty
 CHANNEL_PERCENTILE = 0.999
 PERCENTILES = (0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
-
-
 Statistics = Literal["running", "batch"]
 
 
@@ -135,8 +132,8 @@ def _with_batch_statistics(ann: Network) -> Network:
 
 def _quantiles(x: Tensor, signed: bool, percentiles: Sequence[float]) -> list[float]:
     flat = (x.abs() if signed else x.clamp(min=0)).flatten()
-    some = flat[:: max(1, flat.numel() // SAMPLE)]
-    quantiles: list[float] = some.quantile(torch.tensor(percentiles, dtype=some.dtype, device=some.device)).tolist()
+    wanted = torch.tensor(percentiles, dtype=flat.dtype, device=flat.device)
+    quantiles: list[float] = some(flat).quantile(wanted).tolist()
     return quantiles
 
 

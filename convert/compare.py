@@ -9,10 +9,10 @@ from torch import Tensor
 
 from graph.graph import Node
 from graph.lower import Network, observe
+from graph.lower.scopes import SITES
 from graph.ops import Firing
 
 Batch = dict[str, Tensor]
-SITES = "sites."
 
 
 def _values(

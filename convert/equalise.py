@@ -22,7 +22,7 @@ from graph.lower import Network
 from graph.ops import Act, Array, Conv, Fold, Linear, Norm, Unfold
 
 SMALLEST = 1e-2  # of r: a channel that is hardly ever active is not blown up to the size of the others
-SAMPLE = 1 << 20  # values of a channel; torch.quantile takes at most 2**24
+SAMPLE = 1 << 20  # torch.quantile takes at most 2**24 values; a million are plenty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,15 @@ def _reached(graph: Graph, readers: Mapping[str, list[str]], site: Node) -> dict
     return reached
 
 
+def some(x: Tensor) -> Tensor:
+    """Of very many values along the last axis, so many, evenly."""
+    return x[..., :: max(1, x.shape[-1] // SAMPLE)]
+
+
 def ratios(x: Tensor, axis: int, percentile: float) -> Tensor:
     """r [C] of x [B, C, H, W] (axis 0) or [B, ..., C] (axis -1)."""
-    rows = x.abs().movedim(1 if axis == 0 else -1, 0).flatten(1)
-    each = torch.stack([row.quantile(percentile) for row in rows[:, :: max(1, rows.shape[1] // SAMPLE)]])
+    rows = some(x.abs().movedim(1 if axis == 0 else -1, 0).flatten(1))
+    each = torch.stack([row.quantile(percentile) for row in rows])
     return (each / each.max()).clamp(min=SMALLEST) if each.max() > 0 else torch.ones_like(each)
 
 

@@ -60,11 +60,12 @@ def _neuron_reason(op: Firing) -> str:
 def reason_against(graph: Graph, node: Node, values: Mapping[str, Value]) -> str:
     """Why NIR cannot hold a node, or nothing."""
     op, shape = node.op, node.shape
-    reason = _neuron_reason(op) if isinstance(op, Firing) else ""
-    if not reason and values[node.name].clock != Clock.STEPPED:
+    if isinstance(op, Firing) and (reason := _neuron_reason(op)):
+        return reason
+    if values[node.name].clock != Clock.STEPPED:
         return "computed once a frame, before the steps"
     if isinstance(op, Firing):
-        return reason
+        return ""
     if isinstance(op, Conv):
         return "" if op.groups == 1 else "a convolution in groups, which NIR's readers take for one group"
     if isinstance(op, Linear):

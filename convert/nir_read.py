@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from graph.graph import Graph
+from graph.lower.scopes import SITES
 from graph.neuron import Neuron
 from graph.ops import Act, Add, Array, Conv, Input, Linear, Pool, Site
 from graph.values import Shape
-
-SITES = "sites."
 
 
 def _same(values: Any, what: str, name: str) -> float:

@@ -71,9 +71,9 @@ def rows_of(ann: Network, snn: Network, clips: Clips, count: int) -> list[list[T
     return rows
 
 
-def saved(figure: Figure) -> bytes:
+def saved(figure: Figure, dpi: int = 75) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=75)
+    figure.savefig(buffer, format="png", dpi=dpi)
     plt.close(figure)
     return buffer.getvalue()
 

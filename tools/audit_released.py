@@ -49,6 +49,7 @@ from graph.ops import REGISTRY
 from graph.passes import lint, released
 from snn import SNN
 from tools.results import provenance
+from tools.sentence import in_a_sentence
 
 PUBLISHED = 1 - 0.9 / 4.6
 # What follows the events of a row: in proportion to its dense MACs, or to the elements that it reads.
@@ -184,6 +185,7 @@ def markdown(found: dict[str, Any], command: str) -> str:
     )
 
 
+@in_a_sentence
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.audit_released",
@@ -195,11 +197,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args(words)
-    try:
-        found = audit(given.image, given.rates)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = audit(given.image, given.rates)
     shown = Table("saving against", *found["savings"], title=f"published: {found['published']:.1%}")
     for row in lines(found):
         shown.add_row(*row)

@@ -25,6 +25,7 @@ from experiments.datasets import DATASETS, DataSettings
 from experiments.errors import UserError, unknown
 from experiments.plots import saved
 from experiments.prediction.picture import COLOURS, overlay
+from tools.sentence import in_a_sentence
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -88,6 +89,7 @@ def grid(data: DataSettings, count: int, path: Path) -> None:
     write_whole(path, saved(figure))
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.clip_grid", allow_abbrev=False)
     parser.add_argument("--dataset", default="chimes")
@@ -96,16 +98,12 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=6)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(given)
-    try:
-        if options.dataset not in DATASETS:
-            raise unknown("--dataset", options.dataset, DATASETS)
-        said = {"root": options.root} if options.root else {}
-        data = DATASETS[options.dataset].settings(image=options.image, **said)
-        DATASETS[options.dataset].whole(data, {})
-        grid(data, options.frames, options.out)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.dataset not in DATASETS:
+        raise unknown("--dataset", options.dataset, DATASETS)
+    said = {"root": options.root} if options.root else {}
+    data = DATASETS[options.dataset].settings(image=options.image, **said)
+    DATASETS[options.dataset].whole(data, {})
+    grid(data, options.frames, options.out)
     print(options.out)
     return 0
 

@@ -21,6 +21,7 @@ from energy.work import COMPUTE, repriced
 from experiments.errors import UserError
 from experiments.run_folder import read_json, write_json
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 DOC = FOLDER.parents[1] / "docs" / "energy_models.md"
 PLACES = (COMPUTE, *MODELS)
@@ -83,20 +84,17 @@ def readme_table() -> str:
     return "\n".join([*lines(table, README_COLUMNS), "", f"At `{README_PROFILE}`, from `{kept['command']}`."])
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.energy_models")
     parser.add_argument("report", type=Path, help="an energy.json")
     parser.add_argument("--run", default="snn", help="how the name of its row ends")
     options = parser.parse_args(given)
-    try:
-        rows = read_json(options.report)
-        row = next((r for r in rows[1:] if r["run"].endswith(options.run)), None)
-        if row is None:
-            names = ", ".join(r["run"] for r in rows[1:])
-            raise UserError(f"--run is '{options.run}', which no row of {options.report} ends with, found {names}")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    rows = read_json(options.report)
+    row = next((r for r in rows[1:] if r["run"].endswith(options.run)), None)
+    if row is None:
+        names = ", ".join(r["run"] for r in rows[1:])
+        raise UserError(f"--run is '{options.run}', which no row of {options.report} ends with, found {names}")
     command = "python main.py --mode demo && python -m tools.energy_models runs/demo/energy.json"
     found = ratios(row)
     write_json(FOLDER / "energy_models.json", {**provenance(command), "ratios": found})

@@ -22,8 +22,8 @@ import torch
 
 from common.files import write_whole
 from energy.account import account
+from energy.tables import as_markdown
 from experiments.dataset import split
-from experiments.errors import UserError
 from experiments.frames import first_frames
 from experiments.network import load_run
 from experiments.plots import saved
@@ -33,6 +33,7 @@ from experiments.sweep.driver import sweep
 from graph.infer import window
 from graph.models import FAMILIES
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -120,7 +121,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     scored = ("family", "D", "ANN", "QANN, straight after conversion", "trained", "deployed")
     events = ("events alone: same bits", "adds as counted", "settled: same bits", "after steps", "D x longest path")
     head = (*scored, *events, "corrections", "adds, times at once")
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    cells = [list(head)]
     for row in rows:
         s = row["settled"]
         scores = [f"{row[key]:.3f}" for key in ("ann", "direct", "trained", "deployed")]
@@ -130,8 +131,8 @@ def table(rows: Sequence[Row]) -> list[str]:
             word = "yes" if s["exact"] else "**no**"
             signed = (word, steps, str(s["bound"]), f"{s['corrections']:.0%}", f"{s['adds']:.2f}")
         alone = ["yes" if fine else "**no**" for fine in (row["bits"], row["adds"] == row["counted"])]
-        lines.append(f"| {' | '.join([row['family'], str(row['levels']), *scores, *alone, *signed])} |")
-    return lines
+        cells.append([row["family"], str(row["levels"]), *scores, *alone, *signed])
+    return as_markdown(cells).splitlines()
 
 
 def figure(rows: Sequence[Row]) -> bytes:
@@ -174,6 +175,7 @@ def kept(again: Sequence[str]) -> list[Row]:
     return [{"command": known["command"], **row} for row in known["rows"] if row["family"] not in again]
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.exact_families", allow_abbrev=False)
     parser.add_argument("--out", type=Path, required=True)
@@ -182,17 +184,13 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--options", default="", help='words that every run gets, such as "--data.train 100"')
     options = parser.parse_args(given)
     command = shlex.join(["python", "-m", "tools.exact_families", *(given or sys.argv[1:])])
-    try:
-        runs = points(options.out, options.families, shlex.split(options.options))
-        sweep(list(runs.values()), SweepSettings(parallel=options.parallel), options.out)
-        rows = []
-        for (family, levels), point in runs.items():
-            if levels:
-                row = row_of(family, levels, point.run, runs[family, 0].run)
-                rows.append({**row, "counted": counted_adds(point.run, FRAMES), "command": command})
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    runs = points(options.out, options.families, shlex.split(options.options))
+    sweep(list(runs.values()), SweepSettings(parallel=options.parallel), options.out)
+    rows = []
+    for (family, levels), point in runs.items():
+        if levels:
+            row = row_of(family, levels, point.run, runs[family, 0].run)
+            rows.append({**row, "counted": counted_adds(point.run, FRAMES), "command": command})
     rows = kept(options.families) + rows
     rows.sort(key=lambda row: list(FAMILIES).index(row["family"]))
     write_json(RESULT, {**provenance(command), "rows": rows})

@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from common.files import write_whole
+from energy.tables import as_markdown
 from experiments.errors import UserError, unknown
 from experiments.run_folder import read_json, write_json
 from graph.models import FAMILIES
 from tools.avsbench_mini import s4
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 from tools.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[1]
@@ -92,12 +94,11 @@ def audited(words: Sequence[str], base: Path) -> dict[str, Any]:
 
 def document(rows: Mapping[str, Mapping[str, Any]], command: str) -> str:
     head = ("system", "minutes", "GiB at most", "ops counted", "spike-fed", *(f"against {name}" for name in SAVINGS))
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines = [list(head)]
     for name, row in rows.items():
         saved = [f"{row['saving'][key]:+.1%}" for key in SAVINGS]
         spent = (f"{row['minutes']:.1f}", f"{row['gib']:.1f}")
-        cells = (name, *spent, f"{row['coverage']:.0%}", f"{row['spike_fed_share']:.1%}", *saved)
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append([name, *spent, f"{row['coverage']:.0%}", f"{row['spike_fed_share']:.1%}", *saved])
     return "\n".join(
         [
             "# Energy audits at full size",
@@ -108,34 +109,31 @@ def document(rows: Mapping[str, Mapping[str, Any]], command: str) -> str:
             "what is shown is that every op of a network of this size is counted, and at what cost. The savings are "
             "those of no network that was trained.",
             "",
-            *lines,
+            as_markdown(lines),
             "",
         ]
     )
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.full_audit", allow_abbrev=False)
     parser.add_argument("--systems", nargs="+", default=list(systems()))
     options = parser.parse_args(given)
     known = read_json(RESULT) if RESULT.is_file() else {}
     rows = dict(known.get("rows", {}))
-    try:
-        for name in options.systems:
-            if name not in systems():
-                raise unknown("--systems", name, systems())
-        for name in options.systems:
-            if name in rows:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                s4(Path(folder) / "data", CLIPS)
-                rows[name] = audited(systems()[name], Path(folder))
-            about = provenance("python -m tools.full_audit")
-            write_json(RESULT, {**about, "rows": {key: rows[key] for key in systems() if key in rows}})
-            print(f"{name}: {rows[name]['minutes']:.1f} minutes, {rows[name]['gib']:.1f} GiB", flush=True)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    for name in options.systems:
+        if name not in systems():
+            raise unknown("--systems", name, systems())
+    for name in options.systems:
+        if name in rows:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            s4(Path(folder) / "data", CLIPS)
+            rows[name] = audited(systems()[name], Path(folder))
+        about = provenance("python -m tools.full_audit")
+        write_json(RESULT, {**about, "rows": {key: rows[key] for key in systems() if key in rows}})
+        print(f"{name}: {rows[name]['minutes']:.1f} minutes, {rows[name]['gib']:.1f} GiB", flush=True)
     found = read_json(RESULT)
     write_whole(PAGE, document(found["rows"], found["command"]))
     return 0

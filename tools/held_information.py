@@ -28,6 +28,7 @@ from experiments.run_folder import write_json
 from experiments.training.loader import Reading, items
 from graph.lower import Network
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 LEVEL, ESTIMATOR = "mask_feature", "infonce"
 BATCH, STEPS, RATE, BANK = 32, 400, 0.01, 256
@@ -111,6 +112,7 @@ def measured(name: str, train: int, test: int, seed: int = 0) -> dict[str, Any]:
     return {"run": run.name, "seed": run.settings.seed, "nats": nats(known, held, seed), "permuted": placebo}
 
 
+@in_a_sentence
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.held_information", allow_abbrev=False)
     parser.add_argument("runs", nargs="+")
@@ -118,16 +120,10 @@ def main() -> int:
     parser.add_argument("--test", type=int, default=100)
     parser.add_argument("--out", type=Path, default=FOLDER / "held_information.json")
     options = parser.parse_args()
-    try:
-        rows = []
-        for name in options.runs:
-            rows.append(measured(name, options.train, options.test))
-            print(
-                f"{name}: {rows[-1]['nats']:.3f} nats, {rows[-1]['permuted']:.3f} with the sounds permuted", flush=True
-            )
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    rows = []
+    for name in options.runs:
+        rows.append(measured(name, options.train, options.test))
+        print(f"{name}: {rows[-1]['nats']:.3f} nats, {rows[-1]['permuted']:.3f} with the sounds permuted", flush=True)
     command = f"python -m tools.held_information {' '.join(options.runs)}"
     write_json(options.out, {**provenance(command), "figures": rows})
     return 0

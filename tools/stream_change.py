@@ -17,10 +17,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from experiments.errors import UserError
+from common.files import write_whole
 from experiments.network import Run, load_run
+from experiments.plots import saved
 from experiments.run_folder import write_json
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 from tools.stream_played import played
 from tools.stream_table import clips_at
 
@@ -55,9 +57,10 @@ def drawn(rows: Sequence[dict[str, Any]]) -> None:
     )
     axis.margins(y=0.15)
     canvas.tight_layout()
-    canvas.savefig(PICTURE, dpi=150)
+    write_whole(PICTURE, saved(canvas, dpi=150))
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.stream_change", allow_abbrev=False)
     parser.add_argument("--snn", required=True)
@@ -65,11 +68,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", type=int, default=24)
     options = parser.parse_args(given)
     torch.set_num_threads(1)
-    try:
-        base, trained = load_run(options.snn), [load_run(name) for name in options.trained]
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    base, trained = load_run(options.snn), [load_run(name) for name in options.trained]
     rows = [row_of(base, options.clips, None)]
     rows += [row_of(run, options.clips, weight_of(run)) for run in sorted(trained, key=weight_of)]
     words = f"--snn {options.snn} --trained {' '.join(options.trained)} --clips {options.clips}"

@@ -23,13 +23,13 @@ from avs.clip import Clips
 from convert.export import arrays_of
 from events import Stream
 from events.fast import FastStream
-from experiments.errors import UserError
 from experiments.network import Run, load_run
 from experiments.run_folder import write_json
 from graph.infer import window
 from graph.lower import Network
 from tools.films import films
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 FPS, LONG = 25, 13  # seconds that give 300 frames
 FILE = FOLDER / "stream_exact.json"
@@ -86,6 +86,7 @@ def rows_of(run: Run, clips: int) -> list[dict[str, Any]]:
     ]
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.stream_exact", allow_abbrev=False)
     parser.add_argument("--snn", required=True, nargs="+")
@@ -93,11 +94,7 @@ def main(given: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     torch.set_num_threads(1)
     rows = json.loads(FILE.read_text())["rows"] if FILE.is_file() else []
-    try:
-        runs = [load_run(name) for name in options.snn]
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    runs = [load_run(name) for name in options.snn]
     for run in runs:
         rows = [row for row in rows if row["run"] != run.name] + rows_of(run, options.clips)
         command = f"python -m tools.stream_exact --snn {' '.join(options.snn)} --clips {options.clips}"

@@ -40,6 +40,7 @@ from graph.graph import Graph
 from graph.lower import Network
 from tools.films import films
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 from tools.stream_document import document
 from tools.stream_played import played
 
@@ -162,6 +163,7 @@ def table(snn: Run, ann: Run, clips: int, val: int) -> dict[str, Any]:
     return {"rows": found, "dead_bands": bands, "framewise_layers": framewise, "clips": clips, "val_clips": val}
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.stream_table", allow_abbrev=False)
     parser.add_argument("--snn", required=True)
@@ -170,11 +172,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--val", type=int, default=3)
     parser.add_argument("--name", default="stream")
     options = parser.parse_args(given)
-    try:
-        kept = table(load_run(options.snn), load_run(options.ann), options.clips, options.val)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    kept = table(load_run(options.snn), load_run(options.ann), options.clips, options.val)
     command = f"python -m tools.stream_table --snn {options.snn} --ann {options.ann} --clips {options.clips}"
     kept = {**provenance(command), **kept}
     write_json(FOLDER / f"{options.name}.json", kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from math import isfinite
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from experiments.ablation.statistics import Difference
 from experiments.ablation.tables import scores
+from experiments.plots import saved
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -41,7 +41,4 @@ def figure(table: pd.DataFrame, told: Mapping[str, Difference], reference: str, 
     right.plot(0, places[reference], "s", color=GREY)
     right.set_xlabel(f"difference to {reference}, 95 %")
     drawn.suptitle(question, x=0.01, ha="left", fontsize="medium")
-    buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", dpi=130)
-    plt.close(drawn)
-    return buffer.getvalue()
+    return saved(drawn, dpi=130)

@@ -22,6 +22,7 @@ from tools.bench import deform, full, lif, lif_affine, model
 from tools.bench.contest import Options
 from tools.bench.rows import FAILED, Row, table, write
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 DTYPES = {str(t).removeprefix("torch."): t for t in (torch.float32, torch.bfloat16, torch.float16)}
 DEVICES = ("cpu", "cuda")
@@ -176,20 +177,17 @@ def _kept_rows(name: str, options: Options, path: Path, origin: dict[str, object
     return rows
 
 
+@in_a_sentence
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    try:
-        name, options, path = options_of(words)
-        origin = stamp(options, words)
-        rows = _kept_rows(name, options, path, origin, console)
-        if not rows:
-            raise UserError(f"--only is '{options.only}', which is in no row of '{name}', expected a part of one")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    name, options, path = options_of(words)
+    origin = stamp(options, words)
+    rows = _kept_rows(name, options, path, origin, console)
+    if not rows:
+        raise UserError(f"--only is '{options.only}', which is in no row of '{name}', expected a part of one")
     console.print(table(rows, f"{name}, {origin['device']}, threads: {origin['threads']}, median (fastest - slowest)"))
     console.print(f"written: {path}")
     return 1 if any(row.status == FAILED for row in rows) else 0

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from common.files import write_whole
 from experiments.dataset import real_frames, split
-from experiments.errors import UserError
 from experiments.network import load_run
 from experiments.run_folder import write_json
 from tools.counters.difference import as_json, explained, ours
@@ -21,8 +20,10 @@ from tools.counters.layers import layers
 from tools.counters.report import HEAD, cells, markdown, sentences
 from tools.counters.rules import COUNTERS
 from tools.results import provenance
+from tools.sentence import in_a_sentence
 
 
+@in_a_sentence
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.counters")
     parser.add_argument("run", help="the folder of a run")
@@ -30,11 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args(words)
-    try:
-        run = load_run(given.run)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    run = load_run(given.run)
     data = split(run.settings.data, "test")
     frames, clips = real_frames(data), min(given.clips, len(data))
     places = torch.arange(clips).repeat_interleave(frames)

@@ -23,6 +23,7 @@ from tools.headline.arms import ARMS, points
 from tools.headline.results import write_table
 from tools.headline.scores import folder_scores
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 
 def flat(saving: dict[str, Any]) -> dict[str, float]:
@@ -73,12 +74,9 @@ def headline(options: argparse.Namespace) -> None:
     print(write_table())
 
 
+@in_a_sentence
 def main() -> int:
-    try:
-        headline(parsed())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    headline(parsed())
     return 0
 
 

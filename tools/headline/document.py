@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any
 
 from avs.stamps import KINDS
+from energy.tables import as_markdown
 from tools.headline.arms import ARMS
 from tools.headline.bound import bound
 from tools.headline.scores import HEADLINE, LISTENED
@@ -32,12 +33,12 @@ def _with(figures: Figures, *arms: str) -> Figures:
 
 def _title(figures: Figures, arm: str) -> str:
     """Says how many seeds it has, where it lacks some."""
-    have = len(_with(figures, arm))
-    return ARMS[arm].title if have == len(figures) else f"{ARMS[arm].title} ({_seeds(_with(figures, arm))})"
+    have = _with(figures, arm)
+    return ARMS[arm].title if len(have) == len(figures) else f"{ARMS[arm].title} ({_seeds(have)})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+    return as_markdown([list(head), *map(list, rows)]).splitlines()
 
 
 def _cell(figures: Figures, arm: str, read: Callable[[dict[str, Any]], float]) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from common.files import write_whole
 from experiments.energy_mode import priced
-from experiments.errors import UserError
 from experiments.modes.energy import EnergySettings
 from experiments.run_folder import write_json
 from experiments.sweep import SweepSettings
@@ -18,6 +17,7 @@ from tools.pareto.document import document
 from tools.pareto.figure import figure
 from tools.pareto.grid import choices, points
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = ("miou", "energy_uj", "saving", "memory", "spike_fed_share")
@@ -38,6 +38,7 @@ def pareto(out: Path, seed: int, parallel: int, clips: int, options: str) -> Pat
     return DOCS / "pareto.md"
 
 
+@in_a_sentence
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.pareto", allow_abbrev=False)
     parser.add_argument("--out", type=Path, required=True)
@@ -46,11 +47,7 @@ def main() -> int:
     parser.add_argument("--energy-clips", type=int, default=20)
     parser.add_argument("--options", default="", help='words that every run gets, such as "--data.train 200"')
     given = parser.parse_args()
-    try:
-        print(pareto(given.out, given.seed, given.parallel, given.energy_clips, given.options))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    print(pareto(given.out, given.seed, given.parallel, given.energy_clips, given.options))
     return 0
 
 

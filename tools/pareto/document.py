@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from energy.tables import as_markdown
 from tools.pareto.front import MACHINES, cost_of, front
 from tools.pareto.grid import SERIES, choices
 
@@ -18,7 +19,7 @@ def table(rows: Rows) -> list[str]:
         for title, model in MACHINES.items()
     }
     head = ["D", "T", "penalty", "mIoU", *(f"uJ, {title} (its quantised ANN)" for title in MACHINES)]
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines = [head]
     for name, choice in choices().items():
         if name not in rows:
             continue
@@ -28,8 +29,8 @@ def table(rows: Rows) -> list[str]:
             shown = f"**{cost.snn:.2f}**" if name in best[title] else f"{cost.snn:.2f}"
             cells.append(f"{shown} ({cost.qann:.2f})")
         first = [str(choice.levels), str(choice.steps), f"{choice.penalty:g}", f"{rows[name]['miou']:.3f}"]
-        lines.append(f"| {' | '.join([*first, *cells])} |")
-    return lines
+        lines.append([*first, *cells])
+    return as_markdown(lines).splitlines()
 
 
 def document(rows: Rows, control: float, command: str) -> str:

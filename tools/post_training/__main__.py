@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from common.files import write_whole
-from experiments.errors import UserError
 from experiments.network import load_run
 from experiments.run_folder import write_json
 from experiments.sweep import Point, SweepSettings
@@ -24,11 +23,13 @@ from tools.post_training.document import document, figure
 from tools.post_training.measure import measured
 from tools.post_training.theirs import refused
 from tools.results import FOLDER, provenance
+from tools.sentence import in_a_sentence
 
 DOCS = MAIN.parent / "docs"
 CONFIG = MAIN.parent / "configs" / "demo_ann.yaml"
 
 
+@in_a_sentence
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.post_training", allow_abbrev=False)
     parser.add_argument("--out", type=Path, required=True)
@@ -45,15 +46,11 @@ def main(given: Sequence[str] | None = None) -> int:
         Point(title=f"ANN, seed {seed}", run=options.out / f"seed-{seed}", arguments=(*words, "--seed", str(seed)))
         for seed in options.seeds
     ]
-    try:
-        sweep(runs, SweepSettings(parallel=options.parallel), options.out)
-        seeds = []
-        for point in runs:
-            seeds.append(measured(str(point.run), options.clips, options.frames, options.levels, options.steps))
-            print(f"{point.title}: ANN {seeds[-1]['ann']:.3f}", flush=True)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    sweep(runs, SweepSettings(parallel=options.parallel), options.out)
+    seeds = []
+    for point in runs:
+        seeds.append(measured(str(point.run), options.clips, options.frames, options.levels, options.steps))
+        print(f"{point.title}: ANN {seeds[-1]['ann']:.3f}", flush=True)
     left = refused(load_run(str(runs[0].run)).module.graph.pruned(["mask"]))
     command = shlex.join(["python", "-m", "tools.post_training", *(given or sys.argv[1:])])
     write_json(

@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 
+from energy.tables import as_markdown
 from experiments.plots import saved
 from tools.results import spread
 
@@ -21,12 +22,12 @@ def table(seeds: Seeds, key: str, unit: str) -> list[str]:
     first = seeds[0][key]
     values = list(next(iter(first.values())))
     head = ["mIoU", *(f"{unit} = {v}" for v in values), f"most lost at {unit} = {values[-1]}"]
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines = [head]
     for name in first:
         lost = max(seed["ann"] - seed[key][name][values[-1]] for seed in seeds)
         cells = [spread([seed[key][name][value] for seed in seeds]) for value in values]
-        lines.append(f"| {' | '.join([name, *cells, f'{lost:+.3f}'])} |")
-    return lines
+        lines.append([name, *cells, f"{lost:+.3f}"])
+    return as_markdown(lines).splitlines()
 
 
 def figure(seeds: Seeds) -> bytes:
