@@ -13,10 +13,9 @@ from typing import Any
 import torch
 
 from ann import QANN
-from avs.losses.distil import logits_loss
 from avs.split import Split
 from common.files import write_whole
-from convert.calibrate import How, calibrate, calibrate_best
+from convert.calibrate import How
 from convert.exactness import check
 from convert.export import deployed_files
 from convert.fidelity import Fidelity, Limits, fidelity
@@ -26,6 +25,7 @@ from convert.settled import signed
 from convert.snap import snap
 from convert.widths import narrow, widest
 from experiments.binding import TRAINED, digests
+from experiments.calibration import set_steps
 from experiments.data_check import require_data
 from experiments.dataset import mask_channels, split
 from experiments.device import moved, placed
@@ -122,18 +122,13 @@ def _require_spiking(name: str) -> None:
 
 
 def _calibrate(ann: Network, spiking: Network, frames: dict[str, torch.Tensor], settings: CalibrateSettings) -> None:
+    def mask(network: Network) -> torch.Tensor:
+        return observe(network, frames, lambda *seen: None)["mask"]
+
     how = How(channels=settings.channels, statistics=settings.statistics)
-    if settings.percentile:
-        calibrate(ann, spiking, frames, settings.percentile, how)
-        return
-    with torch.no_grad():
-        wanted = ann(**frames)["mask"]
-
-    def far(network: Network) -> float:
-        return float(logits_loss(observe(network, frames, lambda *seen: None)["mask"], wanted))
-
-    best = calibrate_best(ann, spiking, frames, far, how=how)
-    print(f"calibrate.percentile 0: {best:g} brings the masks nearest to the ANN's")
+    best = set_steps(ann, spiking, frames, settings.percentile, how, mask)
+    if not settings.percentile:
+        print(f"calibrate.percentile 0: {best:g} brings the masks nearest to the ANN's")
 
 
 def convert(settings: ConvertSettings) -> None:

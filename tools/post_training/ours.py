@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ann import ANN, QANN
-from avs.losses.distil import logits_loss
-from convert.calibrate import How, calibrate, calibrate_best
+from convert.calibrate import How
+from experiments.calibration import set_steps
 from experiments.evaluate import predict
 from graph.graph import Graph
 from graph.lower import Network, lower
@@ -49,13 +49,5 @@ def calibrated(
     ann: Network, network: Network, frames: Frames, whole: Whole, percentile: float, *, channels: bool
 ) -> nn.Module:
     """``percentile`` 0: the one that brings the masks nearest to the ANN's."""
-    if percentile:
-        calibrate(ann, network, frames, percentile, How(channels=channels))
-        return whole(network)
-    wanted = predict(whole(ann), frames)
-
-    def far(tried: Network) -> float:
-        return float(logits_loss(predict(whole(tried), frames), wanted))
-
-    calibrate_best(ann, network, frames, far, how=How(channels=channels))
+    set_steps(ann, network, frames, percentile, How(channels=channels), lambda of: predict(whole(of), frames))
     return whole(network)
