@@ -37,6 +37,7 @@ class TrainSettings:
     parts of ``accumulate``, which run one after the other and need less memory; ``warmup``: the share of all steps
     that it takes, then ``schedule``: cosine, constant or poly. ``clip``: of the gradient's norm, 0: none.
     ``backbone_lr``: the backbone's rate as a share of ``lr``; ``freeze_epochs``: for so long the backbone stays fixed.
+    ``step_lr``: learnt steps of sites move at this share of ``lr`` times what they are at first, 0: as other weights.
     ``recompute``: blocks of the network compute their values again in the backward pass and do not keep them.
     ``ema``: decay of a running mean of the weights, which is then what is scored and saved; 0: none.
 
@@ -59,6 +60,7 @@ class TrainSettings:
     clip: float = within(1.0, least=0)
     backbone_lr: float = within(1.0, least=0)
     freeze_epochs: int = within(0, least=0)
+    step_lr: float = within(0.0, least=0)
     ema: float = within(0.0, least=0, most=0.999999)
     rate_penalty: float = within(0.0, least=0)
     change_penalty: float = within(0.0, least=0)
