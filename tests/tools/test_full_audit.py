@@ -36,7 +36,30 @@ def test_a_system_that_is_none(capsys):
 def test_the_page():
     saving = {"dense_fp32": 0.8, "zeroskip_int8": 0.5, "qann": -0.1}
     row = {"minutes": 3.25, "gib": 6.5, "coverage": 1.0, "spike_fed_share": 0.984, "saving": saving}
-    page = document({"miavs/resnet50": row}, "python -m x")
-    assert (
-        "| miavs/resnet50 | 3.2 | 6.5 | 100% | 98.4% | +80.0% | +50.0% | -10.0% |" in page and "`python -m x`" in page
-    )
+    file = {"nodes": 12, "bytes": 2_400_000, "minutes": 0.5, "gib": 1.0}
+    onnx = {
+        "ann": {**file, "difference": 2e-6, "same_bits": False},
+        "snn": {**file, "difference": 0, "same_bits": True},
+    }
+    rows = {"miavs/resnet50": {"energy": row, "onnx": onnx}, "qsd/resnet50": {"energy": row}}
+    page = document(rows, "python -m x")
+    energy, files = page.split("## ONNX")
+    assert "`python -m x`" in page
+    assert "| miavs/resnet50 | 3.2 | 6.5 | 100% | 98.4% | +80.0% | +50.0% | -10.0% |" in energy
+    assert "qsd/resnet50" in energy and "qsd/resnet50" not in files, "not exported yet"
+    assert "| miavs/resnet50 | ANN | 12 | 2 | 0.5 | 1.0 | 2e-06 of the largest away |" in files
+    assert "| miavs/resnet50 | SNN, D = 4 | 12 | 2 | 0.5 | 1.0 | the same bits |" in files
+
+
+def test_a_piece_that_is_known_is_not_measured_again(monkeypatch, tmp_path):
+    calls = []
+
+    def call(*words):
+        calls.append(words[1])
+        return full_audit.Measured(minutes=1.0, gib=1.0)
+
+    monkeypatch.setattr(full_audit, "called", call)
+    monkeypatch.setattr(full_audit, "read_json", lambda path: {"onnx": {"nodes": 1, "same_bits": True}})
+    rows = list(full_audit.pieces(("--model.name", "qsd"), tmp_path, {"energy": {"gib": 2.0}}))
+    assert calls == ["ann", "convert", "export", "export"]
+    assert len(rows) == 1 and rows[0]["energy"] == {"gib": 2.0} and rows[0]["onnx"]["snn"]["nodes"] == 1
