@@ -22,7 +22,7 @@ def _values(
 
     def see(node: Node, inputs: tuple[Tensor, ...], value: Tensor) -> None:
         if keep(node):
-            values[node.name] = value
+            values[node.name] = value.detach()  # a parameter is its own value
 
     observe(network, batch, see, instead=instead)
     return values

@@ -16,6 +16,7 @@ from torch import Tensor
 from energy.columns import Counts, joined
 from energy.counters import count, counter
 from energy.observe import Run, Seen, observe
+from energy.tallies import Tallies
 from graph.graph import Graph
 from graph.infer import infer
 from graph.lower import Network
@@ -201,7 +202,7 @@ def assembled(
 ) -> Account:
     """From what every node did in each batch, and of how many samples. ``per_frame``: a frame's share of that."""
     graph = network.graph
-    run = Run(network=network, graph=graph, values=infer(graph), samples=samples)
+    run = Run(network=network, graph=graph, values=infer(graph), samples=samples, tallies=Tallies(network))
     rows = [_row(run, n, joined(p).scaled(per_frame)) for n, p in parts.items()]
     if front_end is not None:
         rows.insert(0, Row(name=FRONT_END, op="FrontEnd", reads="real", counts=front_end.per_sample(samples)))

@@ -8,7 +8,7 @@ in a row of the leading axis belongs to sample b; a sample is a frame, or a clip
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from energy.claims import check
+from energy.tallies import Tallies
 from energy.tally import EXACT, Tally, added_up
 from graph.graph import Graph, Node
 from graph.infer import Value, infer
@@ -40,26 +40,13 @@ class Operand:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What does not change from node to node. ``tallies``: of the values seen so far, by where they lie."""
+    """What does not change from node to node. ``tallies``: of the values that are still read."""
 
     network: Network
     graph: Graph
     values: dict[str, Value]
     samples: int
-    tallies: dict[tuple[object, ...], Tally] = field(default_factory=dict)
-    alive: list[Tensor] = field(default_factory=list)
-
-    def tally(self, value: Tensor, kind: Kind, name: str) -> Tally:
-        """A value that claims to be counts, checked; the same numbers in another shape are looked at once."""
-        at = value.data_ptr() or id(value)  # a tensor without memory of its own has no address
-        place = (at, value.shape, value.stride())
-        if place not in self.tallies:
-            self.alive.append(value)  # or its address would be given to another
-            whole = (at, value.numel() if value.is_contiguous() else value.stride())
-            first = self.tallies.setdefault(whole, Tally(value))
-            self.tallies[place] = first if first.n.shape == value.shape else first.viewed(value)
-        check(self.tallies[place], kind, name)
-        return self.tallies[place]
+    tallies: Tallies
 
     def stored(self, name: str) -> str:
         """The value that lies in memory: a ``Scale`` shifts it on its way to a reader."""
@@ -96,7 +83,7 @@ class Seen:
         name = self.node.args[index]
         kind = self.run.values[name].kind
         spike = counts_site(kind)
-        return None if spike is None else Operand(self.run.tally(self.inputs[index], kind, name), spike)
+        return None if spike is None else Operand(self.run.tallies.of(self.inputs[index], kind, name), spike)
 
     def per_sample(
         self, x: Tensor, most: float = EXACT, weights: Tensor | None = None, steps: int | None = None
@@ -142,13 +129,15 @@ def observe(
     length = batch[inputs[0]].shape[0] if inputs else 0
     if length % frames:
         raise ValueError(f"batch of {length} frames does not divide into samples of {frames}")
-    run = Run(network=network, graph=network.graph, values=infer(network.graph), samples=length // frames)
+    graph = network.graph
+    run = Run(network=network, graph=graph, values=infer(graph), samples=length // frames, tallies=Tallies(network))
 
     def watch(node: Node, read: tuple[Tensor, ...], value: Tensor) -> None:
         kind = run.values[node.name].kind
         if isinstance(kind, Spike):
-            run.tally(value, kind, node.name)
+            run.tallies.of(value, kind, node.name)
         see(Seen(run=run, node=node, inputs=read, output=value))
+        run.tallies.after(node)
 
     outputs = values(network, batch, watch)
     return run.samples, outputs

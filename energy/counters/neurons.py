@@ -27,7 +27,7 @@ from graph.ops import Site
 
 def _site(seen: Seen, site: Site) -> Counts:
     size, cost = seen.elements, site.neuron.cost(seen.run.graph.steps, site.signed)
-    tally = seen.run.tally(seen.output, site.spike, seen.node.name)
+    tally = seen.run.tallies.of(seen.output, site.spike, seen.node.name)
     fired = Counts(
         cmp=cost["cmp"] * size,
         fadd=(cost.get("fadd", 0) + _biased(seen.module())) * size,
