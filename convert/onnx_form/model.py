@@ -2,6 +2,10 @@
 
 Rows of the batch are a symbol, so that any number of frames will do (a multiple of what the network looks at together),
 or a number, which QONNX wants. Training outputs are left out.
+
+``apart``: what follows a site reads counts that are given, inputs ``given/SITE``, and the counts that the site itself
+finds are outputs ``counted/SITE``. So each site can be judged by itself: where real values stand in front of a site,
+two executors round them differently, and one count more in an early layer moves many of those behind it.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ EMIT: Table = {
 }
 OPSET, IR = 18, 9
 FRAMES = "frames"
+GIVEN, COUNTED = "given/", "counted/"
 
 
 def obstacle(graph: Graph) -> str:
@@ -53,7 +58,12 @@ def _rows(value: Value, frames: int | None) -> int | str:
 
 
 def onnx_model(
-    graph: Graph, arrays: Mapping[str, Array], *, frames: int | None = None, multithreshold: bool = False
+    graph: Graph,
+    arrays: Mapping[str, Array],
+    *,
+    frames: int | None = None,
+    multithreshold: bool = False,
+    apart: bool = False,
 ) -> onnx.ModelProto:
     """``arrays``: a state dict's keys and numbers, constants under their node's name. ``frames``: rows of a batch."""
     problem = obstacle(graph)
@@ -62,19 +72,27 @@ def onnx_model(
     to, values = Builder(multithreshold=multithreshold, quantised=bool(sites_of(graph))), infer(graph)
     names: dict[str, str] = {}
     shapes: dict[str, Node] = {}
+    counted: dict[str, str] = {}
+    sites = sites_of(graph) if apart else {}
     for name, node in graph.nodes.items():
         to.prefix = name
         names[name] = _written(to, node, graph, values, names, arrays)
         shapes.setdefault(names[name], node)
+        if name in sites:
+            counted[name], names[name] = names[name], f"{GIVEN}{name}"
 
     def info(onnx_name: str, node: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(onnx_name, FLOAT, [_rows(values[node], frames), *values[node].shape])
 
     inputs = [info(name, name) for name, node in graph.nodes.items() if isinstance(node.op, Input)]
+    inputs += [info(f"{GIVEN}{name}", name) for name in counted]
     outputs = []
     for name, source in graph.outputs.items():
         to.nodes.append(helper.make_node("Identity", [names[source]], [name], name=f"outputs/{name}"))
         outputs.append(info(name, source))
+    for name, value in counted.items():
+        to.nodes.append(helper.make_node("Identity", [value], [f"{COUNTED}{name}"], name=f"{COUNTED}{name}"))
+        outputs.append(info(f"{COUNTED}{name}", name))
     own = {n.output[0] for n in to.nodes}
     between = [info(x, node.name) for x, node in shapes.items() if x in own]
     body = helper.make_graph(to.nodes, graph.name, inputs, outputs, list(to.constants.values()), value_info=between)

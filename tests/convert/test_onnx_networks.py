@@ -12,12 +12,13 @@ from safetensors.numpy import load
 from ann import ANN
 from convert.export import arrays_of
 from convert.fold import fold_network
+from convert.levels import sites_of
 from convert.onnx_form.model import obstacle, onnx_model
-from experiments.exporting.onnx_file import run_onnx
+from experiments.exporting.onnx_file import run_onnx, site_by_site
 from experiments.exporting.qonnx_file import executed, macs, shaped
-from experiments.exporting.target import same_bits
+from experiments.exporting.target import Asked, same_bits
 from graph.infer import window
-from graph.lower import lower
+from graph.lower import lower, observe
 from graph.models import build
 from graph.neuron import Neuron
 from graph.passes import SpikeSpec, cost, spikify
@@ -51,6 +52,24 @@ def test_on_the_grid_onnxruntime_has_our_bits(family, levels):
     for batch in (frame, twice(frame)):
         logits, wanted = both(network, batch, model.SerializeToString())
         assert wanted.std() > 0 and same_bits(logits, wanted)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_site_by_site_one_that_is_wrong_is_noticed_and_moves_no_other(family):
+    network = deployed(family, 4)
+    frame = next(inputs(network, []))
+    numbers = arrays(network)
+    with torch.no_grad():
+        logits = network(**frame)["mask"].numpy()
+    asked = Asked(network=network, arrays=numbers, clip=frame, logits=logits, together=len(logits), frames=0)
+    right = site_by_site(asked)
+    assert right.unequal == 0 and right.difference == 0 and right.counts > 1000
+    site = next(name for name in sites_of(network.graph) if f"{name}.upper" in numbers)
+    numbers[f"{site}.upper"] = numbers[f"{site}.upper"] - 1  # every threshold of one early site
+    wrong = site_by_site(asked)
+    counts = {}
+    observe(network, frame, lambda node, read, value: counts.update({node.name: value.numel()}))
+    assert 0 < wrong.unequal <= counts[site] and wrong.difference == 0
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -103,10 +103,23 @@ def test_what_is_not_equal_is_not_written(converted_run, tmp_path, monkeypatch, 
     monkeypatch.setattr(qonnx_file, "executed", lambda *given: right(*given) + np.float32(2**-12))
     assert export("--run", str(converted_run), "--to", "qonnx", "--frames", "5", "--out", str(tmp_path / "x")) == 2
     assert "qonnx finds other logits, expected ours bit for bit" in capsys.readouterr().err
-    monkeypatch.setattr(onnx_file, "run_onnx", lambda content, given: np.zeros((5, 1, 64, 64), np.float32))
+    values = onnx_file.values_of
+    monkeypatch.setattr(onnx_file, "values_of", lambda *given: [np.zeros_like(x) for x in values(*given)])
     assert export("--run", str(converted_run), "--out", str(tmp_path / "x")) == 2
-    assert "expected 0.0001" in capsys.readouterr().err
+    assert "expected 0.0001 of the counts and 0.0001" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_logits_that_drift_are_judged_site_by_site(converted_run, ann_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(onnx_file, "run_onnx", lambda content, given: np.zeros((5, 1, 64, 64), np.float32))
+    out = tmp_path / "x.onnx"
+    assert export("--run", str(converted_run), "--out", str(out)) == 0
+    assert "each site on equal inputs, 0 of " in capsys.readouterr().out and out.is_file()
+    report = read_json(tmp_path / "export.json")["onnx"]
+    assert report["difference"] > 1e-4 and not report["same_bits"]
+    assert report["site_by_site"]["counts"] > 1e5 and report["site_by_site"]["difference"] == 0
+    assert export("--run", str(ann_run), "--out", str(tmp_path / "y")) == 2
+    assert "of the largest one away from ours, expected 0.0001" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
