@@ -42,14 +42,18 @@ def test_every_run_of_a_seed_starts_from_its_own_first():
         words = " ".join(point.arguments)
         seed = point.run.parent.name
         assert "--data.train 8" in words and f"--seed {seed.removeprefix('seed-')}" in words
-        start = ARMS[point.run.name].start
-        assert bool(point.after) is bool(start)
-        if start:
-            assert point.after[0].run == point.run.parent / "ann" and f"{start} {point.after[0].run}" in words
+        reads = ARMS[point.run.name].reads
+        assert [other.run for other in point.after] == [point.run.parent / arm for _, arm in reads]
+        assert all(f"{option} {point.run.parent / arm}" in words for option, arm in reads)
 
 
 @pytest.mark.parametrize(
-    ("names", "sentence"), [(["convert"], "convert comes without 'ann' before it"), (["an"], "nearest: 'ann'")]
+    ("names", "sentence"),
+    [
+        (["convert"], "convert comes without 'ann' before it"),
+        (["ann", "convert", "control"], "convert comes without 'control' before it"),
+        (["an"], "nearest: 'ann'"),
+    ],
 )
 def test_arms_that_cannot_be(names, sentence):
     with pytest.raises(UserError, match=sentence):

@@ -16,14 +16,14 @@ FIRST = "ann"
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """``title``: in the table; ``words``: more of its command line; ``start``: the option that names the run of the
-    first arm, where it starts from that."""
+    """``title``: in the table; ``words``: more of its command line; ``reads``: options that name the run of an arm
+    before it, which it starts from or follows."""
 
     name: str
     title: str
     config: str
     words: tuple[str, ...] = ()
-    start: str = ""
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 ARMS = {
@@ -31,8 +31,13 @@ ARMS = {
     for arm in (
         Arm(name=FIRST, title="ANN", config="ann.yaml"),
         Arm(name="blind", title="ANN, audio-blind", config="ann.yaml", words=("--deaf", "true")),
-        Arm(name="control", title="ANN, trained on: the control", config="control.yaml", start="--init"),
-        Arm(name="convert", title="SNN, from the ANN", config="convert.yaml", start="--from"),
+        Arm(name="control", title="ANN, trained on: the control", config="control.yaml", reads=(("--init", FIRST),)),
+        Arm(
+            name="convert",
+            title="SNN, from the ANN",
+            config="convert.yaml",
+            reads=(("--from", FIRST), ("--distil.teacher", "control")),
+        ),
         Arm(name="snn", title="SNN, from ImageNet's weights", config="snn.yaml"),
         Arm(name="released", title="MI-AVS as released", config="released.yaml"),
     )
@@ -49,16 +54,16 @@ def points(names: Sequence[str], seeds: Sequence[int], out: Path, options: Seque
         runs: dict[str, Point] = {}
         for name in names:
             arm = ARMS[name]
-            if arm.start and FIRST not in runs:
-                raise UserError(f"--arms is {' '.join(names)}, where {name} comes without '{FIRST}' before it")
-            first = runs.get(FIRST)
-            start = (arm.start, str(first.run)) if arm.start and first else ()
-            words = ("--config", str(CONFIGS / arm.config), "--seed", str(seed), *arm.words, *options, *start)
+            for _, other in arm.reads:
+                if other not in runs:
+                    raise UserError(f"--arms is {' '.join(names)}, where {name} comes without '{other}' before it")
+            read = [word for option, other in arm.reads for word in (option, str(runs[other].run))]
+            words = ("--config", str(CONFIGS / arm.config), "--seed", str(seed), *arm.words, *options, *read)
             runs[name] = Point(
                 title=f"{arm.title}, seed {seed}",
                 run=out / f"seed-{seed}" / name,
                 arguments=words,
-                after=(first,) if start and first else (),
+                after=tuple(runs[other] for _, other in arm.reads),
             )
         told += runs.values()
     return told
