@@ -61,7 +61,15 @@ def equal_counts(a: Network, b: Network, batch: Batch, *, site_by_site: bool = F
 
     ``site_by_site``: what follows a site of ``b`` reads the counts of ``a``, so that each site answers for itself; else
     one count that is another in an early layer moves many of those behind it."""
-    first = _values(a, batch, _site)
-    second = _values(b, batch, _site, first if site_by_site else None)
+    first = site_counts(a, batch)
+    return same_share(first, site_counts(b, batch, first if site_by_site else None))
+
+
+def site_counts(network: Network, batch: Batch, given: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """Of every site. ``given``: the counts that those behind it read instead."""
+    return _values(network, batch, _site, given)
+
+
+def same_share(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:
     same = sum(int(torch.eq(first[name], second[name]).sum()) for name in first)
     return same / max(sum(n.numel() for n in first.values()), 1)

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from torch import Tensor
 
-from convert.compare import equal_counts
+from convert.compare import same_share, site_counts
 from graph.lower import Network
 
 
@@ -55,6 +54,12 @@ class Fidelity:
 
 def fidelity(stages: Sequence[Network], batch: dict[str, Tensor], *, lost: float) -> Fidelity:
     """``stages``: trained, folded, narrowed, deployed. ``batch``: frames on which counts are compared."""
-    folded = equal_counts(stages[0], stages[1], batch, site_by_site=True)
-    followed, narrowed, grid = (equal_counts(a, b, batch) for a, b in pairwise(stages))
+    before = site_counts(stages[0], batch)
+    folded = same_share(before, site_counts(stages[1], batch, before))
+    shares = []
+    for stage in stages[1:]:  # two of them in memory at a time
+        counts = site_counts(stage, batch)
+        shares.append(same_share(before, counts))
+        before = counts
+    followed, narrowed, grid = shares
     return Fidelity(folded=folded, followed=followed, narrowed=narrowed, grid=grid, lost=lost)
