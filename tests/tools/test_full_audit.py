@@ -8,7 +8,8 @@ from experiments.cli.command import stated
 from experiments.errors import UserError
 from tools import full_audit
 from tools.avsbench_mini import s4
-from tools.full_audit import CLIPS, called, data_words, document, systems
+from tools.full_audit import CLIPS, called, data_words, systems
+from tools.full_audit_page import document
 from tools.systems import SYSTEMS
 
 
