@@ -105,6 +105,15 @@ def test_a_site_answers_for_itself_alone(trained, batch):
     assert own > alone, "and it alone was to blame"
 
 
+def test_each_stage_is_held_against_the_one_before(trained, batch):
+    folded, wrong = fold_network(trained), fold_network(trained)
+    early = next(module for module in wrong.modules() if isinstance(module, ThresholdSite))
+    early.upper += (early.upper[1] - early.upper[0]) / 2
+    kept = fidelity([folded, folded, wrong, wrong], batch, lost=0.0)
+    assert kept.folded == kept.followed == kept.grid == 1
+    assert kept.narrowed == equal_counts(folded, wrong, batch) < 1
+
+
 def test_both_reasons_are_said():
     kept = Fidelity(folded=0.7, followed=0.5, narrowed=1.0, grid=1.0, lost=0.02)
     assert kept.broken(LIMITS).split("; ") == [
