@@ -53,7 +53,7 @@ def counts_of(run: Run, data: Split) -> list[SiteCounts]:
     device, count = where(run.deployed), min(CLIPS, len(data))
     batches = (data.frame_batch(torch.full((frames,), clip), torch.arange(frames)) for clip in range(count))
     inputs = ({k: batch[k].to(device) for k in ("image", "logmel")} for batch in batches)
-    return collect(run.deployed, inputs, sites(run.deployed.graph, "*", run.name))
+    return collect(run.deployed, inputs, sites(run.deployed.graph, "*", run.name), mapped=False)
 
 
 def _spikes(run: Run) -> bool:

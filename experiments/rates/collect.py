@@ -5,7 +5,7 @@ A site's counts are n [T F, ...], T-major: T steps of the F frames of one clip. 
     histogram [2 D + 1]   how often each count from -D to D was fired
     by_step [T], by_frame [F]   sum of |n|
     alive [...]           whether a neuron has fired at all, over every frame that was shown
-    first [T, F, ...]     the counts of the first clip
+    first [T, F, ...]     the counts of the first clip, where maps of them are wanted: of a large network, gigabytes
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class SiteCounts:
     shape: tuple[int, ...]
     axis: int
     together: int = 1
+    mapped: bool = True
     histogram: Tensor = field(default_factory=lambda: torch.zeros(0))
     by_step: Tensor = field(default_factory=lambda: torch.zeros(0))
     by_frame: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -62,7 +63,7 @@ class SiteCounts:
         self.by_step += size.sum(tuple(range(1, n.ndim)), dtype=torch.float64).cpu()
         self.by_frame += size.sum((0, *range(2, n.ndim)), dtype=torch.float64).cpu()
         self.alive |= (size > 0).flatten(0, 1).any(0).cpu()
-        if self.first is None:
+        if self.first is None and self.mapped:
             self.first = n.to("cpu", copy=True)
         self.clips += 1
 
@@ -138,8 +139,10 @@ def sites(graph: Graph, pattern: str, run: str) -> dict[str, Firing]:
     return fitting
 
 
-def collect(network: Network, clips: Iterable[Mapping[str, Tensor]], wanted: Mapping[str, Firing]) -> list[SiteCounts]:
-    """``clips``: the inputs of one clip each, all of as many frames."""
+def collect(
+    network: Network, clips: Iterable[Mapping[str, Tensor]], wanted: Mapping[str, Firing], *, mapped: bool = True
+) -> list[SiteCounts]:
+    """``clips``: the inputs of one clip each, all of as many frames. ``mapped``: keep what maps are drawn from."""
     counts, values = dict[str, SiteCounts](), infer(network.graph)
     steps = network.graph.steps
 
@@ -158,6 +161,7 @@ def collect(network: Network, clips: Iterable[Mapping[str, Tensor]], wanted: Map
                 shape=tuple(n.shape[1:]),
                 axis=site.axis,
                 together=max(1, values[node.name].frames),
+                mapped=mapped,
             )
         counts[node.name].add(n)
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from experiments.cli import main
 from experiments.dataset import split
+from experiments.energy_evidence import counts_of
 from experiments.network import load_run
 from experiments.rates.chart import COUNT, SILENT, chart
 from experiments.rates.collect import SiteCounts
@@ -124,3 +125,11 @@ def test_rates_go_to_tensorboard_when_asked(small):
     assert len(tags) == sum(getattr(n.op, "site", None) is not None for n in graph.nodes.values())
     assert [e.step for e in events.Scalars(tags[0])] == [2, 4, 5]
     assert all(0 <= e.value <= 4 for tag in tags for e in events.Scalars(tag))
+
+
+def test_the_energy_page_keeps_means_and_no_counts(converted_run):
+    """Of a large network, the counts of one clip are gigabytes."""
+    run = load_run(str(converted_run))
+    counted = counts_of(run, split(run.settings.data, "test"))
+    assert len(counted) > 10 and all(site.first is None and site.maps() is None for site in counted)
+    assert all(0 <= site.mean <= site.levels and site.clips for site in counted)
