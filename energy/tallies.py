@@ -26,9 +26,6 @@ class Tallies:
         self.places: dict[int, set[Place]] = {}
         self.values: dict[int, dict[str, Tensor]] = {}  # address -> what lies there, by names that will be read
 
-    def __len__(self) -> int:
-        return len(self.by_place)
-
     def of(self, value: Tensor, kind: Kind, name: str) -> Tally:
         """A value that claims to be counts, checked."""
         at = value.data_ptr() or id(value)  # a tensor without memory of its own has no address

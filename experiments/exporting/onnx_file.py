@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import Tensor
-
+from convert.compare import site_counts
 from convert.levels import sites_of
 from experiments.exporting.target import CLOSE, Asked, Target, Written, apart, same_bits
-from graph.graph import Node
-from graph.lower import observe
 from graph.ops import Array
 
 UNEQUAL = 1e-4  # of the counts at most, each site on equal inputs
@@ -46,15 +43,8 @@ class Judged:
 def site_by_site(asked: Asked) -> Judged:
     from convert.onnx_form.model import COUNTED, GIVEN, onnx_model
 
-    graph = asked.network.graph
-    sites, ours = sites_of(graph), dict[str, Array]()
-
-    def see(node: Node, read: tuple[Tensor, ...], value: Tensor) -> None:
-        if node.name in sites:
-            ours[node.name] = value.numpy()
-
-    observe(asked.network, asked.clip, see)
-    content = onnx_model(graph, asked.arrays, apart=True).SerializeToString()
+    ours = {name: counts.numpy() for name, counts in site_counts(asked.network, dict(asked.clip)).items()}
+    content = onnx_model(asked.network.graph, asked.arrays, apart=True).SerializeToString()
     given = {f"{GIVEN}{name}": counts for name, counts in ours.items()}
     names = ["mask", *(f"{COUNTED}{name}" for name in ours)]
     logits, *theirs = values_of(content, {**asked.inputs(0, len(asked.logits)), **given}, names)

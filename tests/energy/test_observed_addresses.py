@@ -48,4 +48,4 @@ def test_what_no_node_will_read_is_let_go(folded_module, batch):
 
     observe(folded_module, batch, see)
     assert max(held) <= len(sites_of(folded_module.graph)) / 4 > 4
-    assert not len(run.tallies) and not run.tallies.values and not run.tallies.places
+    assert not run.tallies.by_place and not run.tallies.values and not run.tallies.places
